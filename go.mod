@@ -1,0 +1,3 @@
+module auwai
+
+go 1.26
