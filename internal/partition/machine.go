@@ -1,0 +1,384 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"auwai/internal/fault"
+	"auwai/internal/kv"
+	"auwai/internal/tuple"
+)
+
+// Call is a command on its way to a partition, with the place where its answer goes.
+type Call struct {
+	// Wiki orders: commands of one wiki are applied in the order of their submission.
+	Wiki    string
+	Command Command
+	// Done gets the answer, once, from the node's loop: nil after durability, else an error after
+	// which nothing of the command is or will be there, unless its kind is Unknown. May be nil.
+	Done func(error)
+
+	rounds int
+	hinted bool
+	err    error
+	since  time.Duration
+}
+
+// Since returns when the call was submitted, on the monotonic clock.
+func (c *Call) Since() time.Duration { return c.since }
+
+// Err returns the answer that waits for the group's durability.
+func (c *Call) Err() error { return c.err }
+
+// State is where a partition's machine stands.
+type State uint8
+
+// The states.
+const (
+	StateClosed State = iota
+	StateOpening
+	StateOpen
+	StateClosing
+)
+
+type group struct {
+	calls   []*Call
+	effects []any
+}
+
+// Machine applies the commands of one partition. It has no goroutine, clock or I/O; the node's loop
+// drives it.
+type Machine struct {
+	id       ID
+	view     *View
+	epoch    uint64
+	state    State
+	poisoned error
+	mem      [slots]any
+
+	fresh   []*Call // not yet tried
+	waiting []*Call // missed, or behind one of their wiki that missed
+	blocked map[string]struct{}
+	hints   []kv.Key
+
+	group  group // being built
+	flight group // in flight
+
+	seq, seqHigh     uint64
+	stamp, stampHigh int64 // milliseconds
+	wall             time.Time
+	groupSeq         uint64
+}
+
+// NewMachine returns the closed machine of partition id over the node's view.
+func NewMachine(id ID, v *View) *Machine {
+	return &Machine{id: id, view: v, blocked: map[string]struct{}{}}
+}
+
+// ID returns the partition's number.
+func (m *Machine) ID() ID { return m.id }
+
+// Epoch returns the owner's epoch.
+func (m *Machine) Epoch() uint64 { return m.epoch }
+
+// State returns the state.
+func (m *Machine) State() State { return m.state }
+
+// Poisoned returns the failed invariant that asks for a reopening, or nil.
+func (m *Machine) Poisoned() error { return m.poisoned }
+
+// Mem returns a domain's memory of the partition, nil when it is closed.
+func (m *Machine) Mem(s Slot) any { return m.mem[s] }
+
+// SetMem gives a domain its memory, at opening.
+func (m *Machine) SetMem(s Slot, mem any) { m.mem[s] = mem }
+
+// Begin starts the opening under a new epoch. The resident families are learned next.
+func (m *Machine) Begin(epoch uint64) {
+	m.reset()
+	m.epoch, m.state = epoch, StateOpening
+	m.view.OpenResident(m.id)
+}
+
+// Loaded says that the resident families are known: counters continue where the last owner can have
+// been at most. Commands may be submitted by the node itself (mail, recovery) from now on.
+func (m *Machine) Loaded(now Now) {
+	v, _ := m.view.lookup(metaKey(m.id))
+	high, rest, _ := tuple.TakeUint64(v)
+	stamp, _, _ := tuple.TakeUint64(rest)
+	m.seq, m.seqHigh = high, high
+	m.stampHigh = int64(stamp) //nolint:gosec // written from an int64
+	m.stamp = max(m.stampHigh, now.Wall.UnixMilli())
+}
+
+// SetOpen says that the lanes are drained and recovery is done.
+func (m *Machine) SetOpen() { m.state = StateOpen }
+
+// SetClosing refuses new commands; those that were taken go on.
+func (m *Machine) SetClosing() { m.state = StateClosing }
+
+// Close drops everything and returns the calls that were not answered.
+func (m *Machine) Close() []*Call {
+	var calls []*Call
+	for _, list := range [][]*Call{m.flight.calls, m.group.calls, m.waiting, m.fresh} {
+		calls = append(calls, list...)
+	}
+	m.reset()
+	m.state = StateClosed
+	m.view.CloseResident(m.id)
+	return calls
+}
+
+func (m *Machine) reset() {
+	*m = Machine{id: m.id, view: m.view, epoch: m.epoch, blocked: map[string]struct{}{}}
+}
+
+// Submit takes a call. own says that the node itself sends it, which it may while opening and
+// closing.
+func (m *Machine) Submit(now Now, c *Call, own bool) error {
+	switch {
+	case m.poisoned != nil:
+		return ErrPoisoned
+	case m.state == StateOpen, own && m.state != StateClosed:
+	default:
+		return ErrNotOpen
+	}
+	if !own && len(m.fresh)+len(m.waiting) >= MaxPending {
+		return ErrBusy
+	}
+	c.since, c.rounds, c.hinted, c.err = now.Mono, 0, false, nil
+	m.fresh = append(m.fresh, c)
+	return nil
+}
+
+// Idle reports whether no call is on its way.
+func (m *Machine) Idle() bool {
+	return len(m.fresh)+len(m.waiting)+len(m.group.calls)+len(m.flight.calls)+
+		len(m.group.effects)+len(m.flight.effects) == 0
+}
+
+// HasFresh reports whether Apply has something to try that is not waiting for a read.
+func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 }
+
+// Wake has the calls that wait for reads tried again by the next Apply.
+func (m *Machine) Wake() {
+	if len(m.waiting) == 0 {
+		return
+	}
+	clear(m.blocked)
+	m.fresh = append(m.waiting, m.fresh...)
+	m.waiting = nil
+}
+
+// Apply applies fresh calls until none is left or the group is full. Answers wait for the group, or
+// for the commit in flight, even when a command failed or wrote nothing: it may rest on writes on
+// their way. When nothing is being built or in flight, Released has them at once.
+func (m *Machine) Apply(now Now) {
+	m.stamp = max(m.stamp, now.Wall.UnixMilli())
+	m.wall = now.Wall
+	done := 0
+	for _, c := range m.fresh {
+		if m.poisoned != nil || m.view.Full() {
+			break
+		}
+		done++
+		if _, behind := m.blocked[c.Wiki]; behind {
+			m.waiting = append(m.waiting, c)
+			continue
+		}
+		applied, again := m.try(c)
+		if again {
+			done--
+			break
+		}
+		if !applied {
+			m.blocked[c.Wiki] = struct{}{}
+			m.waiting = append(m.waiting, c)
+			continue
+		}
+		m.settle(c)
+	}
+	rest := copy(m.fresh, m.fresh[done:])
+	clear(m.fresh[rest:])
+	m.fresh = m.fresh[:rest]
+}
+
+func (m *Machine) settle(c *Call) {
+	if m.view.Pending() {
+		m.group.calls = append(m.group.calls, c)
+		return
+	}
+	m.flight.calls = append(m.flight.calls, c)
+	m.flight.effects = append(m.flight.effects, m.group.effects...)
+	m.group.effects = m.group.effects[:0]
+}
+
+// try applies one call. again means that the group has no room for it.
+func (m *Machine) try(c *Call) (applied, again bool) {
+	if !c.hinted {
+		c.hinted = true
+		if m.missesHint(c) {
+			return false, false
+		}
+	}
+	if err := m.reserve(); err != nil {
+		c.err = err
+		return true, false
+	}
+	l := m.view.building
+	wasEmpty := l.empty()
+	l.mark()
+	tx := Tx{m: m, now: time.UnixMilli(m.stamp).UTC(), wall: m.wall, nEff: len(m.group.effects)}
+	err := m.protect(&tx, c)
+	switch {
+	case tx.missed:
+		m.undo(&tx)
+		if c.rounds++; c.rounds > MaxRounds {
+			c.err = fault.Newf(fault.Internal, "partition: command %T missed %d times", c.Command, c.rounds)
+			return true, false
+		}
+		return false, false
+	case err != nil:
+		m.undo(&tx)
+		if mail, ok := c.Command.(*MailCommand); ok && mail.Refused == nil && m.poisoned == nil {
+			mail.Refused = err
+			return m.try(c)
+		}
+		c.err = err
+		return true, false
+	case len(l.ops)+len(l.ranges) > kv.MaxBatchOps-reservedOps || l.size > kv.MaxBatchBytes-reservedBytes:
+		written := l.written()
+		m.undo(&tx)
+		if wasEmpty {
+			c.err = fmt.Errorf("partition: command %T with %d writes: %w", c.Command, written, kv.ErrTooLarge)
+			return true, false
+		}
+		return false, true
+	}
+	for _, f := range tx.after {
+		f()
+	}
+	return true, false
+}
+
+// What the node adds to every batch: its session key, ownership, mail of its own.
+const (
+	reservedOps   = 256
+	reservedBytes = 64 << 10
+)
+
+func (m *Machine) undo(tx *Tx) {
+	m.view.building.rollback()
+	clear(m.group.effects[tx.nEff:])
+	m.group.effects = m.group.effects[:tx.nEff]
+}
+
+// protect calls Apply; a panic there poisons the partition.
+func (m *Machine) protect(tx *Tx, c *Call) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if tx.missed {
+				// Absent values of a miss can break what Apply takes for granted.
+				err = errors.New("missed")
+				return
+			}
+			m.poisoned = fmt.Errorf("partition %d: command %T: %v", m.id, c.Command, r)
+			err = fault.Wrap(fault.Internal, m.poisoned, "partition: poisoned")
+		}
+	}()
+	return c.Command.Apply(tx)
+}
+
+func (m *Machine) missesHint(c *Call) bool {
+	h, ok := c.Command.(Hinter)
+	if !ok {
+		return false
+	}
+	m.hints = h.Reads(m.hints[:0], m.id)
+	missed := false
+	for _, key := range m.hints {
+		if _, ok := m.view.lookup(key); !ok {
+			m.view.want(key)
+			missed = true
+		}
+	}
+	return missed
+}
+
+// Sealed says that the group being built went into flight.
+func (m *Machine) Sealed() {
+	m.group, m.flight = group{calls: m.flight.calls[:0], effects: m.flight.effects[:0]}, m.group
+	m.groupSeq = 0
+}
+
+// Released returns the calls and effects of the commit that became durable. The slices are valid
+// until the next Apply.
+func (m *Machine) Released() (calls []*Call, effects []any) {
+	calls, effects = m.flight.calls, m.flight.effects
+	m.flight = group{calls: calls[:0], effects: effects[:0]}
+	return calls, effects
+}
+
+// Overdue removes and returns the calls that were submitted before the moment and are not answered.
+// Their commands go on: the outcome is unknown to the caller.
+func (m *Machine) Overdue(before time.Duration) []*Call {
+	var out []*Call
+	take := func(list []*Call) []*Call {
+		kept := list[:0]
+		for _, c := range list {
+			if c.since < before && c.Done != nil {
+				answered := *c
+				out = append(out, &answered)
+				c.Done = nil
+			}
+			kept = append(kept, c)
+		}
+		return kept
+	}
+	m.flight.calls = take(m.flight.calls)
+	m.group.calls = take(m.group.calls)
+	m.waiting = take(m.waiting)
+	m.fresh = take(m.fresh)
+	return out
+}
+
+// Sequence numbers and stamps are reserved ahead, so that they need a write only now and then; a new
+// owner starts after the reservation.
+const (
+	seqReserve   = 1 << 20
+	seqLow       = 1 << 17 // more than one command can use
+	stampReserve = 1_000   // milliseconds
+)
+
+func metaKey(p ID) kv.Key { return Key(p, FamilyMeta) }
+
+func (m *Machine) reserve() error {
+	if m.seq+seqLow <= m.seqHigh && m.stamp <= m.stampHigh {
+		return nil
+	}
+	if m.seq+seqLow > m.seqHigh {
+		m.seqHigh = m.seq + seqReserve
+	}
+	if m.stamp > m.stampHigh {
+		m.stampHigh = m.stamp + stampReserve
+	}
+	m.view.building.mark()
+	value := tuple.Uint64(nil, m.seqHigh)
+	value = tuple.Uint64(value, uint64(m.stampHigh)) //nolint:gosec // read back as an int64
+	m.view.building.put(kv.Op{Kind: kv.KindSet, Key: metaKey(m.id), Value: value})
+	return nil
+}
+
+func (m *Machine) nextSeq() uint64 {
+	m.seq++
+	Invariant(m.seq <= m.seqHigh, "partition %d: sequence %d over its reservation %d", m.id, m.seq, m.seqHigh)
+	return m.seq
+}
+
+func (m *Machine) groupNumber() uint64 {
+	if m.groupSeq == 0 {
+		m.groupSeq = m.nextSeq()
+	}
+	return m.groupSeq
+}
