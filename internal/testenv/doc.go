@@ -16,10 +16,10 @@
 //
 // # Life of a server
 //
-//	           start                 Kill (SIGKILL)
-//	 stopped ─────────▶ running ────────────────▶ stopped      data stays, start may follow
-//	                       │ Stop (orderly)
-//	                       └────────────────────▶ stopped
+//	          start                 Kill (SIGKILL)
+//	stopped ─────────▶ running ────────────────▶ stopped      data stays, start may follow
+//	                      │ Stop (orderly)
+//	                      └────────────────────▶ stopped
 //
 // A server is ready when its own log says so; nothing polls and nothing sleeps. Each runs in its own
 // process group and gets SIGKILL from the kernel when the test binary dies, so that a panic or a

@@ -1,31 +1,33 @@
 package testenv
 
 import (
-	"errors"
-	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
-// Fault is what the proxy does to the next request that the client sends. The proxy knows nothing of
-// the protocol: a request is what a client sends after Arm, on one connection.
+// Fault is what the proxy does to the next request that a client sends. The proxy knows nothing of
+// the protocol: a request is what it reads at once after Arm, so it should have less than 32 KiB.
 type Fault int
 
-// The faults.
+// The faults. The reply to a faulty request never reaches the client.
 const (
-	// LoseReply delivers the request and cuts the client off at the first byte of the reply.
+	// LoseReply delivers the request, and cuts both sides off when the server answers.
 	LoseReply Fault = iota + 1
-	// HoldRequest keeps the request. Release delivers it, whether or not the client still waits.
+	// HoldRequest delivers the request at Release, whether or not the client still waits.
 	HoldRequest
 	// CutRequest delivers the first bytes of the request, then cuts both sides off.
 	CutRequest
-	// CutClient delivers the request and cuts the client off at once.
+	// CutClient delivers the request and cuts both sides off at once.
 	CutClient
-	// Freeze delivers the first bytes of the request; then nothing moves on this connection any more
-	// and nothing is closed, as if the client had been stopped. Release ends it.
+	// Freeze delivers the first bytes of the request; then nothing moves on this connection and
+	// nothing is closed until Release, as if the client had been stopped.
 	Freeze
 )
+
+// requestBuffer is the size of one read from a client.
+const requestBuffer = 32 << 10
 
 // Proxy forwards TCP connections to a unix socket. It does one fault to one request when it is armed
 // and is transparent otherwise. It is safe for concurrent use.
@@ -34,19 +36,21 @@ type Proxy struct {
 	socket   string
 	wg       sync.WaitGroup
 
-	mu    sync.Mutex
-	armed *Caught               // Guarded by mu: the next fault, not yet met by a request.
-	conns map[net.Conn]struct{} // Guarded by mu: both sides of every connection.
+	mu     sync.Mutex
+	closed bool      // Guarded by mu, as all below.
+	armed  *Caught   // the next fault, which no request has met yet
+	faults []*Caught // every fault, to end those that wait
+	conns  []net.Conn
 }
 
-// Caught is a fault that waits for its request, or has met it.
+// Caught is a fault that waits for its request, or has met it. It is safe for concurrent use.
 type Caught struct {
-	fault Fault
-	bytes int
-
-	caught   chan struct{} // closed when the first bytes of the request are there
+	fault    Fault
+	bytes    int
+	size     atomic.Int64
+	caught   chan struct{} // closed when the request is there
 	released chan struct{} // closed by Release
-	over     chan struct{} // closed when the connection that met the fault has ended
+	over     chan struct{} // closed when the connection has ended
 	once     sync.Once
 }
 
@@ -57,7 +61,7 @@ func NewProxy(tb testing.TB, socket string) *Proxy {
 	if err != nil {
 		tb.Fatalf("start a proxy: %v", err)
 	}
-	p := &Proxy{listener: l, socket: socket, conns: make(map[net.Conn]struct{})}
+	p := &Proxy{listener: l, socket: socket}
 	p.wg.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
@@ -66,7 +70,7 @@ func NewProxy(tb testing.TB, socket string) *Proxy {
 // Addr returns the address on which the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Arm prepares one fault. The next bytes that any client sends meet it; bytes is how many of them
+// Arm prepares one fault for the next bytes that any client sends; bytes is how many of them
 // CutRequest and Freeze let through.
 func (p *Proxy) Arm(fault Fault, bytes int) *Caught {
 	c := &Caught{
@@ -76,16 +80,21 @@ func (p *Proxy) Arm(fault Fault, bytes int) *Caught {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.armed = c
+	p.faults = append(p.faults, c)
 	return c
 }
 
 // Caught is closed when a request has met the fault.
 func (c *Caught) Caught() <-chan struct{} { return c.caught }
 
+// Size returns the number of bytes of the request that met the fault.
+func (c *Caught) Size() int { return int(c.size.Load()) }
+
 // Release lets a held request go on, or ends a frozen connection.
 func (c *Caught) Release() { c.once.Do(func() { close(c.released) }) }
 
-// Over is closed when the server has answered what it was sent, or has lost the connection.
+// Over is closed when the connection has ended. After HoldRequest and LoseReply the server has
+// answered by then.
 func (c *Caught) Over() <-chan struct{} { return c.over }
 
 func (p *Proxy) accept() {
@@ -96,41 +105,38 @@ func (p *Proxy) accept() {
 		}
 		server, err := net.Dial("unix", p.socket)
 		if err != nil {
-			_ = client.Close() // the client sees a refused server
+			_ = client.Close() // to the client the server is not there
 			continue
 		}
-		if !p.track(client, server) {
-			return
+		if p.track(client, server) {
+			p.wg.Go(func() { p.serve(client, server) })
 		}
-		p.wg.Go(func() { p.serve(client, server) })
 	}
 }
 
-// track notes both sides, unless the proxy is closed.
-func (p *Proxy) track(conns ...net.Conn) bool {
+// track notes both sides for close; false when that has happened.
+func (p *Proxy) track(client, server net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range conns {
-		if p.conns == nil {
-			_ = c.Close() // the proxy is closed, so is everything of it
-			continue
-		}
-		p.conns[c] = struct{}{}
+	if p.closed {
+		_, _ = client.Close(), server.Close() // like all others
+		return false
 	}
-	return p.conns != nil
+	p.conns = append(p.conns, client, server)
+	return true
 }
 
 func (p *Proxy) close() {
-	_ = p.listener.Close() // nothing to do about it at the end of a test
+	_ = p.listener.Close() // the test is over
 	p.mu.Lock()
-	conns := p.conns
-	p.conns = nil
-	if p.armed != nil {
-		p.armed.Release()
-	}
+	p.closed = true
+	conns, faults := p.conns, p.faults
 	p.mu.Unlock()
-	for c := range conns {
-		_ = c.Close() // some are closed already
+	for _, c := range conns {
+		_ = c.Close() // most are closed already
+	}
+	for _, c := range faults {
+		c.Release()
 	}
 	p.wg.Wait()
 }
@@ -147,95 +153,89 @@ func (p *Proxy) take() *Caught {
 // pair is one forwarded connection.
 type pair struct {
 	client, server net.Conn
-	faulty         chan *Caught // capacity 1: the request side tells the reply side of its fault
+	fault          atomic.Pointer[Caught] // set by the request side, read by the reply side
 }
 
 func (p *Proxy) serve(client, server net.Conn) {
-	pr := &pair{client: client, server: server, faulty: make(chan *Caught, 1)}
+	pr := &pair{client: client, server: server}
 	var both sync.WaitGroup
 	both.Go(func() { p.requests(pr) })
-	both.Go(func() { pr.replies() })
+	both.Go(pr.replies)
 	both.Wait()
-	pr.cut()
-	p.mu.Lock()
-	delete(p.conns, client)
-	delete(p.conns, server)
-	p.mu.Unlock()
-	select {
-	case c := <-pr.faulty:
+	if c := pr.fault.Load(); c != nil {
 		close(c.over)
-	default:
 	}
 }
 
-func (pr *pair) cut() {
-	// Closing twice is an error that says nothing.
-	_, _ = pr.client.Close(), pr.server.Close()
-}
+// cut closes both sides. A second Close is an error that says nothing.
+func (pr *pair) cut() { _, _ = pr.client.Close(), pr.server.Close() }
 
-// requests forwards what the client sends until the connection ends or meets a fault.
+// requests forwards what the client sends until the connection ends.
 func (p *Proxy) requests(pr *pair) {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, requestBuffer)
 	for {
 		n, err := pr.client.Read(buf)
-		if n > 0 {
-			if c := p.take(); c != nil {
-				pr.faulty <- c
-				close(c.caught)
-				pr.suffer(c, buf[:n])
-				return
+		if err != nil {
+			if pr.fault.Load() == nil {
+				pr.cut()
 			}
+			return
+		}
+		c := p.take()
+		if c == nil {
 			if _, err := pr.server.Write(buf[:n]); err != nil {
 				pr.cut()
 				return
 			}
+			continue
 		}
-		if err != nil {
+		c.size.Store(int64(n))
+		pr.fault.Store(c)
+		close(c.caught)
+		pr.suffer(c, buf[:n])
+	}
+}
+
+// suffer does the fault to a request.
+func (pr *pair) suffer(c *Caught, request []byte) {
+	switch c.fault {
+	case HoldRequest:
+		<-c.released
+	case CutRequest, Freeze:
+		request = request[:min(c.bytes, len(request))]
+	case LoseReply, CutClient:
+	}
+	if _, err := pr.server.Write(request); err != nil {
+		pr.cut()
+		return
+	}
+	switch c.fault {
+	case Freeze:
+		<-c.released
+		pr.cut()
+	case CutRequest, CutClient:
+		pr.cut()
+	case LoseReply, HoldRequest: // replies cuts at the server's answer
+	}
+}
+
+// replies forwards what the server sends until the connection ends or the reply is to a faulty
+// request.
+func (pr *pair) replies() {
+	buf := make([]byte, requestBuffer)
+	for {
+		n, err := pr.server.Read(buf)
+		c := pr.fault.Load()
+		if c != nil && c.fault == Freeze {
+			<-c.released
+		}
+		if err != nil || c != nil {
+			pr.cut()
+			return
+		}
+		if _, err := pr.client.Write(buf[:n]); err != nil {
 			pr.cut()
 			return
 		}
 	}
-}
-
-// suffer does the fault to a request whose first bytes are given.
-func (pr *pair) suffer(c *Caught, first []byte) {
-	switch c.fault {
-	case LoseReply, CutClient:
-		if !pr.forward(first) {
-			return
-		}
-		if c.fault == CutClient {
-			pr.drainSent()
-			_ = pr.client.Close() // the client is gone; replies reads the server to its end
-			pr.halfClose()
-			return
-		}
-		pr.copyRest()
-	case HoldRequest:
-		request := append([]byte(nil), first...)
-		rest := make(chan []byte, 1)
-		go func() {
-			more, _ := io.ReadAll(pr.client) // ends when the client gives up
-			rest <- more
-		}()
-		<-c.released
-		_ = pr.client.Close() // the client waited in vain
-		request = append(request, <-rest...)
-		if pr.forward(request) {
-			pr.halfClose()
-		}
-	case CutRequest, Freeze:
-		if pr.forward(first[:min(c.bytes, len(first))]) && c.fault == Freeze {
-			<-c.released
-		}
-		pr.cut()
-	}
-}
-
-func (pr *pair) forward(b []byte) bool {
-	if _, err := pr.server.Write(b); err != nil {
-		pr.cut()
-		return false
-	}
-	return true
 }

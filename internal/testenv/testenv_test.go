@@ -1,0 +1,166 @@
+package testenv_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"auwai/internal/testenv"
+)
+
+// upper is a server on a unix socket that answers each read with the same bytes in brackets. It
+// reports what it read on a channel.
+func upper(t *testing.T) (socket string, seen chan string) {
+	t.Helper()
+	socket = filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	seen = make(chan string, 16)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				buf := make([]byte, 1024)
+				for {
+					n, err := conn.Read(buf)
+					if err != nil {
+						return
+					}
+					seen <- string(buf[:n])
+					if _, err := conn.Write([]byte("[" + string(buf[:n]) + "]")); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return socket, seen
+}
+
+func dial(t *testing.T, p *testenv.Proxy) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func send(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProxyForwardsWhatMeetsNoFault(t *testing.T) {
+	socket, _ := upper(t)
+	conn := dial(t, testenv.NewProxy(t, socket))
+	send(t, conn, "one")
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, []byte("[one]")) {
+		t.Fatalf("read %q, %v, want [one]", got, err)
+	}
+}
+
+func TestProxyDeliversWhatEachFaultPromises(t *testing.T) {
+	tests := []struct {
+		name    string
+		fault   testenv.Fault
+		bytes   int
+		release bool
+		want    string
+	}{
+		{"lose reply", testenv.LoseReply, 0, false, "request"},
+		{"cut client", testenv.CutClient, 0, false, "request"},
+		{"cut request", testenv.CutRequest, 3, false, "req"},
+		{"hold request", testenv.HoldRequest, 0, true, "request"},
+		{"freeze", testenv.Freeze, 4, true, "requ"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			socket, seen := upper(t)
+			p := testenv.NewProxy(t, socket)
+			conn := dial(t, p)
+			caught := p.Arm(test.fault, test.bytes)
+			send(t, conn, "request")
+			<-caught.Caught()
+			if caught.Size() != len("request") {
+				t.Errorf("Size() = %d, want 7", caught.Size())
+			}
+			if test.fault == testenv.HoldRequest {
+				select {
+				case got := <-seen:
+					t.Fatalf("the server saw %q before Release", got)
+				default:
+				}
+			}
+			if test.release {
+				caught.Release()
+			}
+			if got := <-seen; got != test.want {
+				t.Errorf("the server saw %q, want %q", got, test.want)
+			}
+			if rest, _ := io.ReadAll(conn); len(rest) != 0 {
+				t.Errorf("the client read %q, want nothing", rest)
+			}
+			<-caught.Over()
+		})
+	}
+}
+
+func TestServersStartCrashAndStartAgain(t *testing.T) {
+	type server interface {
+		Start(ctx context.Context) error
+		Kill()
+		Stop()
+		Socket() string
+	}
+	for name, start := range map[string]func(testing.TB) server{
+		testenv.NameMariaDB:    func(tb testing.TB) server { return testenv.MariaDB(tb) },
+		testenv.NamePostgreSQL: func(tb testing.TB) server { return testenv.PostgreSQL(tb) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			testenv.Need(t, name)
+			s := start(t)
+			for _, end := range []func(){s.Kill, s.Stop} {
+				end()
+				if err := s.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				conn, err := net.Dial("unix", s.Socket())
+				if err != nil {
+					t.Fatalf("dial the restarted server: %v", err)
+				}
+				_ = conn.Close()
+			}
+		})
+	}
+}
+
+func TestGaleraNodesAreThere(t *testing.T) {
+	nodes := testenv.Galera(t, 3)
+	if len(nodes) != 3 {
+		t.Fatalf("%d nodes, want 3", len(nodes))
+	}
+	for i, node := range nodes {
+		if !bytes.Contains([]byte(node.Log()), []byte("Synchronized with group")) {
+			t.Errorf("node %d is not synchronized:\n%s", i, node.Log())
+		}
+	}
+}
