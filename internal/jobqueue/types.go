@@ -1,0 +1,159 @@
+package jobqueue
+
+import (
+	"time"
+
+	"auwai/internal/ident"
+)
+
+// State is where a job stands; see the diagram in the package comment.
+type State uint8
+
+// The states. Accepted is a job that is still in a lane: it has no record yet.
+const (
+	Accepted State = iota
+	Delayed
+	Ready
+	Blocked
+	Running
+	Done
+	Dead
+	Cancelled
+	Superseded
+	Expired
+	Duplicate
+)
+
+// Band is a job's priority: all work of a band goes before that of the next one, within the bounds
+// that dispatch sets against starvation.
+type Band uint8
+
+// The bands.
+const (
+	Interactive Band = iota
+	Normal
+	Bulk
+	Bands = 3
+)
+
+// Pair is a queue of a wiki, the unit of counts, order and holds.
+type Pair struct {
+	Queue string
+	Wiki  string
+}
+
+// Root names the change that a job follows from: MediaWiki's root job. The zero value is "none".
+type Root struct {
+	Signature string
+	Timestamp string // 14 digits, UTC, as MediaWiki writes them; compared as text
+	IsRoot    bool   // the job stands for all that follows (rootJobIsSelf)
+}
+
+// Job is a job that waits, runs or is dead. A record in the store, with its payload.
+type Job struct {
+	ID     ident.Suffix
+	Pair
+	State  State
+	Band   Band
+	Seq    uint64 // place in the ready order, when Ready or Running; fresh each time
+	Enq    uint64 // place in the order of arrival; never changes
+	Key    string // de-duplication key, "" for none
+	Root   Root
+	Domain string // meta.domain of the event, "" for jobs of the API
+	FromEvent bool // the payload is an event, byte for byte
+
+	Created time.Time // receive stamp
+	RunAt   time.Time // not before; zero for at once
+	Due     time.Time // when Delayed: the later of RunAt and the end of a back-off
+
+	Tries    int // attempts that count against the limit
+	Crashes  int // attempts that ended with the service itself
+	Attempts []Attempt // the last MaxAttempts, oldest first
+	LastError string
+
+	RequestID string
+	ClientID  string
+
+	Payload []byte   // nil when Blob is set
+	Blob    BlobRef  // a payload that was stored ahead
+}
+
+// MaxAttempts is how many attempts a record keeps; older ones are dropped, Tries still counts them.
+const MaxAttempts = 10
+
+// MaxError bounds the bytes of an error's text in a record.
+const MaxError = 1 << 10
+
+// BlobRef names a payload in blocks, stored in earlier commits.
+type BlobRef struct {
+	ID   ident.Suffix
+	Size int // 0: none
+}
+
+// Attempt is one execution, as the record keeps it.
+type Attempt struct {
+	Start, End time.Time
+	Outcome    Outcome
+	Error      string
+}
+
+// Outcome is how an attempt ended.
+type Outcome uint8
+
+// The outcomes of an attempt.
+const (
+	OutcomeDone     Outcome = iota + 1
+	OutcomeFailed           // counts; retried after a delay while attempts are left
+	OutcomePermanent        // dead at once
+	OutcomeUncounted        // the wiki was not able: held, returns to ready, not counted
+	OutcomeCrash            // found claimed after an unclean stop; counts
+	OutcomeOrderly          // cut short by an orderly stop; not counted
+)
+
+// New is a job to be pushed. ID is minted by the session that accepted it.
+type New struct {
+	ID        ident.Suffix
+	Pair
+	Band      Band
+	Key       string
+	Root      Root
+	RunAt     time.Time
+	RequestID string
+	ClientID  string
+	Domain    string
+	FromEvent bool
+	Source    Source
+	Payload   []byte
+	Blob      BlobRef
+}
+
+// Source identifies a job across repeats: of an event, by its id and a hash of its bytes; of an API
+// job, by its client id. The zero value means that only the job's own ID identifies it.
+type Source struct {
+	Name  string // "e:" + event id, or "c:" + client id; shortened in the key
+	Hash  [8]byte // of the event's bytes; zero for client ids
+}
+
+// Pushed answers one New.
+type Pushed struct {
+	ID          ident.Suffix
+	DuplicateOf ident.Suffix // the waiting twin it was merged into; zero: none
+	Repeated    bool         // the same source came before; ID is the first job's
+	Flagged     bool         // the same event id came before with other bytes
+	State       State
+}
+
+// Policy is what the active configuration says of a queue; commands carry it, so that applying them
+// depends on nothing outside.
+type Policy struct {
+	Attempts    int
+	RetryDelay  time.Duration // after the first failure
+	RetryFactor float64
+	HistoryAge  time.Duration
+}
+
+// Counts of a pair. Ready, Delayed, Running, Dead are exact. As stored, Ready includes the jobs that
+// are claimed in memory only; Mem.Counts tells them apart.
+type Counts struct {
+	Ready, Delayed, Blocked, Running, Dead, Sweeping int64
+}

@@ -1,0 +1,67 @@
+// Package runner is the contract between dispatch and what carries jobs out.
+//
+// A runner gets the jobs of one attempt: one job, or, where the runner can take several in one
+// request, several of one (queue, wiki). It reports what became of each, and nothing else: whether a
+// job is retried, held or dead is decided by dispatch and the queue, the same for all runners.
+//
+// # Words
+//
+//	work     the jobs of one attempt, with the fence of their partition
+//	result   how one job of the work ended
+//	hold     the target could not take work at all: the attempt is not counted, the wiki is held and
+//	         probed with one job until it answers
+//
+// # Failures
+//
+//	a result is missing           the job returns to its place, not counted
+//	Run returns an error          every job without a result failed with that error
+//	ctx ends                      Run returns soon; what has no result was cut short
+package runner
+
+import (
+	"context"
+	"time"
+
+	"auwai/internal/jobqueue"
+)
+
+// Work is what one attempt carries out. All jobs are of one queue of one wiki.
+type Work struct {
+	Wiki    string
+	Queue   string
+	Fence   uint64 // epoch of the partition's owner, sent along as X-Auwai-Fence
+	Jobs    []Item
+	Timeout time.Duration // for the whole work
+}
+
+// Item is one job of a Work.
+type Item struct {
+	ID        string
+	Attempt   int // 1 for the first
+	Payload   []byte
+	FromEvent bool   // Payload is an event, byte for byte as it was received
+	Domain    string // meta.domain of the event
+	RequestID string
+}
+
+// Result is how one job ended.
+type Result struct {
+	// Outcome is OutcomeDone, OutcomeFailed, OutcomePermanent or OutcomeUncounted.
+	Outcome jobqueue.Outcome
+	// Error says in words what happened and, for OutcomePermanent, what to do about it.
+	Error string
+	// RetryAfter is the least delay before the next attempt, when the target asked for one.
+	RetryAfter time.Duration
+	// Hold says, with OutcomeUncounted, that the target takes no work now, and why. Empty: the job
+	// alone returns to its place.
+	Hold string
+}
+
+// Runner carries out work. Safe for concurrent use.
+type Runner interface {
+	// Run carries out the work and calls report once for each job that ended, with its index in
+	// w.Jobs, from one goroutine at a time and not after it returned.
+	Run(ctx context.Context, w Work, report func(i int, r Result)) error
+	// Batch is the greatest number of jobs of one queue that one Run takes; at least 1.
+	Batch(queue string) int
+}
