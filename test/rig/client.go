@@ -1,0 +1,173 @@
+package rig
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxPageBytes bounds what is read of one answer.
+const maxPageBytes = 8 << 20
+
+// Page is a page as an anonymous reader got it through the cache.
+type Page struct {
+	Body   string
+	Status int
+	Hit    bool // it came from the cache
+}
+
+// Read reads a page as an anonymous reader does, through the cache.
+func (w *Wiki) Read(ctx context.Context, title string) (Page, error) {
+	return w.fetch(ctx, w.farm.CacheAddress(), "/wiki/"+url.PathEscape(strings.ReplaceAll(title, " ", "_")))
+}
+
+// ReadUncached reads a page from MediaWiki itself.
+func (w *Wiki) ReadUncached(ctx context.Context, title string) (Page, error) {
+	return w.fetch(ctx, w.farm.WebAddress(), "/wiki/"+url.PathEscape(strings.ReplaceAll(title, " ", "_")))
+}
+
+// fetch gets a path of this wiki from a server that is chosen by its address.
+func (w *Wiki) fetch(ctx context.Context, address, path string) (Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+	}
+	request.Host = w.Host
+	response, err := readers.Do(request)
+	if err != nil {
+		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
+	if err != nil {
+		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+	}
+	page := Page{Body: string(body), Status: response.StatusCode, Hit: response.Header.Get("X-Cache") == "hit"}
+	if page.Status != http.StatusOK {
+		return page, fmt.Errorf("read %s of %s: status %d: %s", path, w.Name, page.Status, firstWords(page.Body))
+	}
+	return page, nil
+}
+
+// readers is the anonymous readers' client: no cookies, no redirects followed.
+var readers = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+func firstWords(body string) string { return strings.TrimSpace(body[:min(len(body), 300)]) }
+
+// Editor is a logged-in account on one wiki. Use it from one goroutine at a time.
+type Editor struct {
+	wiki   *Wiki
+	client *http.Client
+	token  string
+}
+
+// Login opens a session of the rig's account. Edits go to MediaWiki directly, not to the cache.
+func (w *Wiki) Login(ctx context.Context) (*Editor, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, fmt.Errorf("log in to %s: %w", w.Name, err)
+	}
+	editor := &Editor{wiki: w, client: &http.Client{Jar: jar, Timeout: 90 * time.Second}}
+	var tokens struct {
+		Query struct{ Tokens map[string]string }
+	}
+	if err := editor.call(ctx, url.Values{"action": {"query"}, "meta": {"tokens"}, "type": {"login"}}, &tokens); err != nil {
+		return nil, err
+	}
+	var login struct {
+		Login struct{ Result, Reason string }
+	}
+	err = editor.call(ctx, url.Values{
+		"action": {"login"}, "lgname": {EditorName}, "lgpassword": {editorPassword},
+		"lgtoken": {tokens.Query.Tokens["logintoken"]},
+	}, &login)
+	if err != nil {
+		return nil, err
+	}
+	if login.Login.Result != "Success" {
+		return nil, fmt.Errorf("log in to %s: %s %s", w.Name, login.Login.Result, login.Login.Reason)
+	}
+	if err := editor.call(ctx, url.Values{"action": {"query"}, "meta": {"tokens"}}, &tokens); err != nil {
+		return nil, err
+	}
+	editor.token = tokens.Query.Tokens["csrftoken"]
+	return editor, nil
+}
+
+// Edit replaces the text of a page.
+func (e *Editor) Edit(ctx context.Context, title, text string) error {
+	return e.write(ctx, url.Values{"action": {"edit"}, "title": {title}, "text": {text}, "summary": {"by the rig"}})
+}
+
+// EditInner replaces the text that every page of the farm shows through the nested template.
+func (e *Editor) EditInner(ctx context.Context, mark string) error {
+	return e.Edit(ctx, "Template:Inner", "<span class=\"rig\">"+mark+" {{{1|}}}</span>")
+}
+
+// Move renames a page and leaves a redirect.
+func (e *Editor) Move(ctx context.Context, from, to string) error {
+	return e.write(ctx, url.Values{"action": {"move"}, "from": {from}, "to": {to}})
+}
+
+// Delete deletes a page.
+func (e *Editor) Delete(ctx context.Context, title string) error {
+	return e.write(ctx, url.Values{"action": {"delete"}, "title": {title}})
+}
+
+func (e *Editor) write(ctx context.Context, values url.Values) error {
+	values.Set("token", e.token)
+	var answer struct {
+		Edit struct{ Result string }
+	}
+	if err := e.call(ctx, values, &answer); err != nil {
+		return err
+	}
+	if values.Get("action") == "edit" && answer.Edit.Result != "Success" {
+		return fmt.Errorf("edit %s of %s: %q", values.Get("title"), e.wiki.Name, answer.Edit.Result)
+	}
+	return nil
+}
+
+// call makes one API request and decodes the answer; an API error is an error.
+func (e *Editor) call(ctx context.Context, values url.Values, answer any) error {
+	what := values.Get("action") + " on " + e.wiki.Name
+	values.Set("format", "json")
+	values.Set("formatversion", "2")
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		"http://"+e.wiki.farm.WebAddress()+ScriptPath+"/api.php", strings.NewReader(values.Encode()))
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	request.Host = e.wiki.Host
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := e.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	var failure struct {
+		Error *struct{ Code, Info string }
+	}
+	if err := json.Unmarshal(body, &failure); err != nil {
+		return fmt.Errorf("%s: status %d, not JSON: %s", what, response.StatusCode, firstWords(string(body)))
+	}
+	if failure.Error != nil {
+		return fmt.Errorf("%s: %s: %s", what, failure.Error.Code, failure.Error.Info)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

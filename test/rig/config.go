@@ -1,0 +1,80 @@
+package rig
+
+import (
+	"fmt"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ServiceConfig is auwai's configuration file, as its documentation describes it.
+type ServiceConfig struct {
+	Listen      string                 `yaml:"listen"`
+	Data        string                 `yaml:"data"`
+	Concurrency int                    `yaml:"concurrency,omitempty"`
+	Wikis       map[string]WikiConfig  `yaml:"wikis"`
+	Queues      map[string]QueueConfig `yaml:"queues,omitempty"`
+	CDN         *CDNConfig             `yaml:"cdn,omitempty"`
+}
+
+// WikiConfig is one wiki of it.
+type WikiConfig struct {
+	URL         string `yaml:"url"`
+	ScriptPath  string `yaml:"script_path,omitempty"`
+	Host        string `yaml:"host,omitempty"`
+	Runner      string `yaml:"runner"` // RunnerAuwai or RunnerEventBus
+	SecretFile  string `yaml:"secret_file,omitempty"`
+	Concurrency int    `yaml:"concurrency,omitempty"`
+}
+
+// QueueConfig is one queue of it; durations are written like 1m30s.
+type QueueConfig struct {
+	Concurrency int    `yaml:"concurrency,omitempty"`
+	PerWiki     int    `yaml:"per_wiki,omitempty"`
+	Attempts    int    `yaml:"attempts,omitempty"`
+	RetryDelay  string `yaml:"retry_delay,omitempty"`
+	RetryFactor int    `yaml:"retry_factor,omitempty"`
+	Timeout     string `yaml:"timeout,omitempty"`
+	Priority    string `yaml:"priority,omitempty"`
+}
+
+// CDNConfig names the caches that purges go to.
+type CDNConfig struct {
+	Layers  [][]string `yaml:"layers"`
+	Rebound string     `yaml:"rebound,omitempty"`
+}
+
+// The runners of a wiki.
+const (
+	RunnerAuwai    = "auwai"    // the Auwai extension's endpoint, many jobs a request
+	RunnerEventBus = "eventbus" // the EventBus extension's own endpoint, one signed job a request
+)
+
+// write writes the configuration to a file.
+func (c ServiceConfig) write(file string) error {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return os.WriteFile(file, text, 0o600)
+}
+
+// ServiceConfig returns a configuration that serves the farm: its wikis with the given runner, its
+// Varnish as the only layer, rebound as the delay of the second purge.
+func (f *Farm) ServiceConfig(listen, runner, rebound string) ServiceConfig {
+	config := ServiceConfig{
+		Listen: listen,
+		Data:   "auwai-data",
+		Wikis:  map[string]WikiConfig{},
+		// PHP has few workers, and readers need some of them.
+		Queues: map[string]QueueConfig{"default": {PerWiki: max(1, f.options.Workers/2)}},
+		CDN:    &CDNConfig{Layers: [][]string{{f.CacheAddress()}}, Rebound: rebound},
+	}
+	for _, wiki := range f.wikis {
+		config.Wikis[wiki.Name] = WikiConfig{
+			URL: "http://" + f.WebAddress(), ScriptPath: ScriptPath, Host: wiki.Host, Runner: runner,
+			SecretFile: wiki.SecretFile, Concurrency: max(1, f.options.Workers/2),
+		}
+	}
+	return config
+}

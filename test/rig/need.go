@@ -1,0 +1,49 @@
+package rig
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// RequireEnv is the environment variable that names, separated by commas, what the machine must
+// have: mediawiki, varnish, systemd. `make e2e` sets it after installing them.
+const RequireEnv = "AUWAI_TEST_REQUIRE"
+
+// programs tells whether a need is met: the file or program that must be there.
+func programOf(need string) string {
+	switch need {
+	case "mediawiki":
+		return mediaWikiRoot + "/index.php"
+	case "varnish":
+		return "/usr/sbin/varnishd"
+	case "systemd":
+		return "systemd-socket-activate"
+	default:
+		return ""
+	}
+}
+
+// Need skips the test unless RequireEnv names everything it needs, and fails it when something is
+// named but not there.
+func Need(tb testing.TB, needs ...string) {
+	tb.Helper()
+	required := strings.Split(os.Getenv(RequireEnv), ",")
+	for _, need := range needs {
+		if !slices.Contains(required, need) {
+			tb.Skipf("needs %s: run make e2e (%s=%s)", need, RequireEnv, strings.Join(needs, ","))
+		}
+		program := programOf(need)
+		if program == "" {
+			tb.Fatalf("nothing is known of the need %q", need)
+		}
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		if _, err := os.Stat(program); err != nil {
+			tb.Fatalf("%s is required by %s and missing: %s", need, RequireEnv, program)
+		}
+	}
+}
