@@ -199,7 +199,7 @@ func TestNoFileLeavesWorkForLater(t *testing.T) {
 	for _, s := range readSources(t) {
 		for i, line := range strings.Split(string(s.text), "\n") {
 			if word := words.FindString(line); word != "" {
-				t.Errorf("%s:%d says %s: finish it, or open an issue", s.path, i+1, word)
+				t.Errorf("%s:%d says %s: finish it", s.path, i+1, word)
 			}
 		}
 	}
