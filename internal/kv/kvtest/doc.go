@@ -37,6 +37,7 @@
 //	keys.go get.go scan.go commit.go require.go race.go limits.go snapshot.go life.go fault.go
 //	              the cases by theme
 //	history.go    History, Replay, Trace
+//	link.go       LinkOver: a link for engines of this process
 //	model.go      Model
 //	bench.go      Bench
 package kvtest

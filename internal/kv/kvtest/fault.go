@@ -137,13 +137,14 @@ func faultFrozen(e *env) {
 	taken := e.kv.Commit(ctx, step("0", "taken"))
 	thaw()
 	late := <-done
-	if taken != nil && !errors.Is(taken, kv.ErrConflict) {
-		e.Fatalf("Commit beside a frozen client = %v", taken)
-	}
-	if (taken == nil) == (late == nil) {
+	winner := "taken"
+	switch {
+	case taken == nil && late != nil:
+	case errors.Is(taken, kv.ErrConflict) && (late == nil || errors.Is(late, kv.ErrUnknown)):
+		winner = "late"
+	default:
 		e.Fatalf("the taker got %v and the frozen client %v: one of them must win", taken, late)
 	}
-	winner := map[bool]string{true: "taken", false: "late"}[taken == nil]
 	e.wantStepped(e.kv, winner, "end")
 }
 
