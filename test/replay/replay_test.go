@@ -49,6 +49,7 @@ func TestRecordedJobsReachTheirWikiByteForByteOnceItIsWritable(t *testing.T) {
 
 // replay plays the recording once. It reports false if a probe disturbed it.
 func replay(t *testing.T, binary string, requests []posted) bool {
+	t.Helper()
 	endpoint, err := rig.NewEndpoint(map[string]string{"aawiki.localhost": recordedSecret, "bbwiki.localhost": recordedSecret})
 	if err != nil {
 		t.Fatal(err)
@@ -210,7 +211,7 @@ func recording(t *testing.T) []posted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer func() { _ = file.Close() }() // it is only read
 	var all []posted
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 8<<20)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -135,9 +136,7 @@ func (a *Admin) Metrics(ctx context.Context) (string, error) {
 func list[T any](ctx context.Context, a *Admin, path, field string, filter url.Values) ([]T, error) {
 	var all []T
 	values := url.Values{}
-	for key, value := range filter {
-		values[key] = value
-	}
+	maps.Copy(values, filter)
 	values.Set("limit", "1000")
 	for {
 		var page map[string]json.RawMessage
@@ -191,7 +190,7 @@ func (a *Admin) do(ctx context.Context, method, path string, body []byte) (Answe
 	if err != nil {
 		return Answer{}, err // it names method and URL
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s %s: %w", method, path, err)
@@ -205,7 +204,7 @@ func (a *Admin) AwaitIdle(ctx context.Context, limit time.Duration, report func(
 	return UntilIn(ctx, limit, "all queues to be empty", func(ctx context.Context) (bool, string, error) {
 		rows, err := a.Queues(ctx)
 		if err != nil {
-			return false, err.Error(), nil // the service may be restarting
+			return false, err.Error(), nil //nolint:nilerr // the service may be restarting: look again
 		}
 		if report != nil {
 			report(rows)

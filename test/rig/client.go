@@ -45,7 +45,7 @@ func (w *Wiki) fetch(ctx context.Context, address, path string) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
 	if err != nil {
 		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
@@ -152,13 +152,16 @@ func (e *Editor) call(ctx context.Context, values url.Values, answer any) error 
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was only read
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	var failure struct {
-		Error *struct{ Code, Info string }
+		Error *struct {
+			Code string `json:"code"`
+			Info string `json:"info"`
+		} `json:"error"`
 	}
 	if err := json.Unmarshal(body, &failure); err != nil {
 		return fmt.Errorf("%s: status %d, not JSON: %s", what, response.StatusCode, firstWords(string(body)))

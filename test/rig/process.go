@@ -101,7 +101,8 @@ func (c Command) build(log *os.File) (*exec.Cmd, error) {
 		path, args = "/bin/sh", append([]string{"-c", lifeline, "sh", c.Path}, c.Args...)
 		deathSignal = 0
 	}
-	child := exec.Command(path, args...) //nolint:noctx // its life is the Process's, not a request's
+	// Its life is the Process's, not a request's.
+	child := exec.CommandContext(context.Background(), path, args...)
 	child.Env = append(os.Environ(), c.Env...)
 	child.Dir = c.Dir
 	child.Stdout, child.Stderr = log, log

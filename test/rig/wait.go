@@ -53,11 +53,14 @@ func FreePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
+	address, isTCP := listener.Addr().(*net.TCPAddr)
 	if err := listener.Close(); err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	return port, nil
+	if !isTCP {
+		return 0, fmt.Errorf("find a free port: %s is no TCP address", listener.Addr())
+	}
+	return address.Port, nil
 }
 
 // listening reports whether something accepts connections at the address.
