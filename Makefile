@@ -32,6 +32,7 @@ race: ## The Go tests under the race detector (needs a C compiler)
 lint: ## The linters of .golangci.yml, the form of every Go file
 	$(lint) run ./...
 	$(lint) fmt --diff
+	cd tools && go tool golangci-lint run --config ../.golangci.yml ./...
 
 fmt: ## Bring every Go file into form
 	$(lint) fmt

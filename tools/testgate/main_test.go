@@ -52,7 +52,7 @@ func TestWhatShowsThatTestsDidNotRunFails(t *testing.T) {
 	cases := map[string]string{
 		"a log without a test":   "nothing to see\n",
 		"a subtest that skips":   "--- PASS: TestA (0.00s)\n    --- SKIP: TestA/sub (0.00s)\nok  \tx/a\t0.001s\n",
-		"a failure":              "--- FAIL: TestA (0.00s)\nFAIL\nFAIL\tx/a\t0.001s\n",
+		"a failure":              "--- FAIL: TestA (0.00s)\nexit status 1\nFAIL\tx/a\t0.001s\n",
 		"a log that breaks off":  "--- PASS: TestA (0.00s)\n",
 		"PHPUnit skipping tests": "OK, but incomplete, skipped, or risky tests!\nTests: 3, Assertions: 4, Skipped: 1.\n",
 	}
