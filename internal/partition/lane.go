@@ -116,6 +116,31 @@ func MailRange(to ID, s Sender, after uint64) kv.Range {
 	return kv.Range{From: mailKey(to, s, after+1), To: kv.PrefixEnd(append(Key(to, FamilyMail), s...)), Limit: 500, MaxBytes: 1 << 20}
 }
 
+// MailSender returns the sender of a message's key.
+func MailSender(key kv.Key) (Sender, bool) {
+	_, _, f, rest, ok := SplitKey(key)
+	if !ok || f != FamilyMail {
+		return "", false
+	}
+	s, _, ok := takeSender(rest)
+	return s, ok
+}
+
+// LaneCursor returns the last message of a lane that is applied, in an open partition.
+func (v *View) LaneCursor(p ID, s Sender) uint64 {
+	value, _ := v.lookup(laneCurKey(p, s))
+	return readCursor(value)
+}
+
+// CursorRange is the range of one key, in which a lane's cursor stands; CursorOf reads it.
+func CursorRange(p ID, s Sender) kv.Range {
+	key := laneCurKey(p, s)
+	return kv.Range{From: key, To: append(key[:len(key):len(key)], 0), Limit: 1}
+}
+
+// CursorOf reads the entry of CursorRange.
+func CursorOf(e kv.Entry) uint64 { return readCursor(e.Value) }
+
 // Message is one message of a lane.
 type Message struct {
 	Sender Sender

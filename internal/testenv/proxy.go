@@ -11,18 +11,18 @@ import (
 // the protocol: a request is what it reads at once after Arm, so it should have less than 32 KiB.
 type Fault int
 
-// The faults. The reply to a faulty request never reaches the client.
+// The faults. Except after Freeze, the reply never reaches the client.
 const (
 	// LoseReply delivers the request, and cuts both sides off when the server answers.
 	LoseReply Fault = iota + 1
-	// HoldRequest delivers the request at Release, whether or not the client still waits.
+	// HoldRequest cuts the client off at once and delivers the request at Release.
 	HoldRequest
 	// CutRequest delivers the first bytes of the request, then cuts both sides off.
 	CutRequest
 	// CutClient delivers the request and cuts both sides off at once.
 	CutClient
 	// Freeze delivers the first bytes of the request; then nothing moves on this connection and
-	// nothing is closed until Release, as if the client had been stopped.
+	// nothing is closed until Release, as if the client had been stopped and went on.
 	Freeze
 )
 
@@ -90,7 +90,7 @@ func (c *Caught) Caught() <-chan struct{} { return c.caught }
 // Size returns the number of bytes of the request that met the fault.
 func (c *Caught) Size() int { return int(c.size.Load()) }
 
-// Release lets a held request go on, or ends a frozen connection.
+// Release lets a held request or a frozen connection go on.
 func (c *Caught) Release() { c.once.Do(func() { close(c.released) }) }
 
 // Over is closed when the connection has ended. After HoldRequest and LoseReply the server has
@@ -199,23 +199,29 @@ func (p *Proxy) requests(pr *pair) {
 // suffer does the fault to a request.
 func (pr *pair) suffer(c *Caught, request []byte) {
 	switch c.fault {
+	case LoseReply:
+		pr.deliver(request) // replies cuts at the server's answer
 	case HoldRequest:
+		_ = pr.client.Close() // nobody else closes it before
 		<-c.released
-	case CutRequest, Freeze:
-		request = request[:min(c.bytes, len(request))]
-	case LoseReply, CutClient:
+		pr.deliver(request) // as above
+	case CutRequest:
+		pr.deliver(request[:min(c.bytes, len(request))])
+		pr.cut()
+	case CutClient:
+		pr.deliver(request)
+		pr.cut()
+	case Freeze:
+		n := min(c.bytes, len(request))
+		pr.deliver(request[:n])
+		<-c.released
+		pr.deliver(request[n:])
 	}
+}
+
+func (pr *pair) deliver(request []byte) {
 	if _, err := pr.server.Write(request); err != nil {
 		pr.cut()
-		return
-	}
-	switch c.fault {
-	case Freeze:
-		<-c.released
-		pr.cut()
-	case CutRequest, CutClient:
-		pr.cut()
-	case LoseReply, HoldRequest: // replies cuts at the server's answer
 	}
 }
 
@@ -228,6 +234,7 @@ func (pr *pair) replies() {
 		c := pr.fault.Load()
 		if c != nil && c.fault == Freeze {
 			<-c.released
+			c = nil
 		}
 		if err != nil || c != nil {
 			pr.cut()

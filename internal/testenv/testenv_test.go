@@ -80,17 +80,17 @@ func TestProxyForwardsWhatMeetsNoFault(t *testing.T) {
 
 func TestProxyDeliversWhatEachFaultPromises(t *testing.T) {
 	tests := []struct {
-		name    string
-		fault   testenv.Fault
-		bytes   int
-		release bool
-		want    string
+		name  string
+		fault testenv.Fault
+		bytes int
+		want  []string // what the server sees
+		reply string   // what the client sees
 	}{
-		{"lose reply", testenv.LoseReply, 0, false, "request"},
-		{"cut client", testenv.CutClient, 0, false, "request"},
-		{"cut request", testenv.CutRequest, 3, false, "req"},
-		{"hold request", testenv.HoldRequest, 0, true, "request"},
-		{"freeze", testenv.Freeze, 4, true, "requ"},
+		{"lose reply", testenv.LoseReply, 0, []string{"request"}, ""},
+		{"cut client", testenv.CutClient, 0, []string{"request"}, ""},
+		{"cut request", testenv.CutRequest, 3, []string{"req"}, ""},
+		{"hold request", testenv.HoldRequest, 0, []string{"request"}, ""},
+		{"freeze", testenv.Freeze, 4, []string{"requ", "est"}, "[requ][est]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,14 +109,23 @@ func TestProxyDeliversWhatEachFaultPromises(t *testing.T) {
 					t.Fatalf("the server saw %q before Release", got)
 				default:
 				}
-			}
-			if test.release {
 				caught.Release()
 			}
-			if got := <-seen; got != test.want {
-				t.Errorf("the server saw %q, want %q", got, test.want)
+			for i, want := range test.want {
+				if got := <-seen; got != want {
+					t.Errorf("the server saw %q, want %q", got, want)
+				}
+				if i == 0 {
+					caught.Release()
+				}
 			}
-			if rest, _ := io.ReadAll(conn); len(rest) != 0 {
+			reply := make([]byte, len(test.reply))
+			if _, err := io.ReadFull(conn, reply); err != nil || string(reply) != test.reply {
+				t.Errorf("the client read %q, %v, want %q", reply, err, test.reply)
+			}
+			if test.reply != "" {
+				_ = conn.Close()
+			} else if rest, _ := io.ReadAll(conn); len(rest) != 0 {
 				t.Errorf("the client read %q, want nothing", rest)
 			}
 			<-caught.Over()

@@ -1,0 +1,65 @@
+package node
+
+import (
+	"time"
+
+	"auwai/internal/kv"
+	"auwai/internal/partition"
+)
+
+// Tenant is a machine that lives in the node's loop beside it and works in the partitions that are
+// open: dispatch. Like the node's machine it has no goroutine, clock or I/O.
+type Tenant interface {
+	// Event tells what happened to the session and to partitions.
+	Event(now partition.Now, e Event)
+	// Effects hands over the effects of one partition's part of a durable commit. The slice is valid
+	// during the call.
+	Effects(now partition.Now, m *partition.Machine, effects []any)
+	// Scanned answers Host.Scan.
+	Scanned(now partition.Now, token uint64, pages []kv.Page, err error)
+	// Step does what follows from the inputs, and returns when it wants to be called at the latest.
+	Step(now partition.Now, h Host) (wake time.Duration)
+}
+
+// Host is what a tenant may ask of the node.
+type Host interface {
+	// SubmitOwn hands a command to an open or closing partition.
+	SubmitOwn(now partition.Now, p partition.ID, c *partition.Call)
+	// Scan reads ranges of the engine; the pages come to Tenant.Scanned.
+	Scan(token uint64, ranges []kv.Range)
+	// Settled says that the tenant's work in a closing partition has ended.
+	Settled(p partition.ID)
+}
+
+// NoTenant is a tenant that does nothing.
+type NoTenant struct{}
+
+// Event does nothing.
+func (NoTenant) Event(partition.Now, Event) {}
+
+// Effects does nothing.
+func (NoTenant) Effects(partition.Now, *partition.Machine, []any) {}
+
+// Scanned does nothing.
+func (NoTenant) Scanned(partition.Now, uint64, []kv.Page, error) {}
+
+// Step does nothing.
+func (NoTenant) Step(now partition.Now, _ Host) time.Duration { return now.Mono + time.Second }
+
+// Scan implements Host.
+func (m *Machine) Scan(token uint64, ranges []kv.Range) {
+	m.out.Scans = append(m.out.Scans, Scan{TenantToken(token), ranges})
+}
+
+// HasWork reports whether Flush has something to do that an input or a tenant has brought.
+func (m *Machine) HasWork() bool {
+	if len(m.out.Answers)+len(m.out.Scans)+len(m.out.Events) > 0 {
+		return true
+	}
+	for _, d := range m.dirty {
+		if d {
+			return true
+		}
+	}
+	return false
+}
