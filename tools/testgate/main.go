@@ -53,8 +53,9 @@ func newTally() *tally {
 var (
 	goResult  = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \(`)
 	goPackage = regexp.MustCompile(`^(?:ok|FAIL)\s+(\S+)\s+(?:\(cached\)|[0-9.]+s)`)
-	phpClean  = regexp.MustCompile(`^OK \((\d+) tests?, \d+ assertions?\)`)
-	phpUnsure = regexp.MustCompile(`^Tests: \d+, .*(?:Skipped|Incomplete|Risky): [1-9]`)
+	// PHPUnit's closing lines, as they are or in the log of a Go test.
+	phpClean  = regexp.MustCompile(`^\s*(?:\S+\.go:\d+: )?OK \((\d+) tests?, \d+ assertions?\)`)
+	phpUnsure = regexp.MustCompile(`^\s*(?:\S+\.go:\d+: )?Tests: \d+, .*(?:Skipped|Incomplete|Risky): [1-9]`)
 )
 
 func (c *tally) readFile(name string) error {

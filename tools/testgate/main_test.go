@@ -54,6 +54,7 @@ func TestWhatShowsThatTestsDidNotRunFails(t *testing.T) {
 		"a subtest that skips":   "--- PASS: TestA (0.00s)\n    --- SKIP: TestA/sub (0.00s)\nok  \tx/a\t0.001s\n",
 		"a failure":              "--- FAIL: TestA (0.00s)\nexit status 1\nFAIL\tx/a\t0.001s\n",
 		"a log that breaks off":  "--- PASS: TestA (0.00s)\n",
+		"PHPUnit in a Go test":   "--- PASS: TestPHP (0.00s)\n    php_test.go:9: Tests: 3, Assertions: 4, Skipped: 1.\nok  \tx/a\t0.001s\n",
 		"PHPUnit skipping tests": "OK, but incomplete, skipped, or risky tests!\nTests: 3, Assertions: 4, Skipped: 1.\n",
 	}
 	for name, log := range cases {
