@@ -41,18 +41,27 @@ func (w *Wiki) fetch(ctx context.Context, address, path string) (Page, error) {
 		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
 	}
 	request.Host = w.Host
+	page, err := ask(request)
+	if err != nil {
+		return page, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+	}
+	return page, nil
+}
+
+// ask sends a request; a status other than 200 is an error beside the page.
+func ask(request *http.Request) (Page, error) {
 	response, err := readers.Do(request)
 	if err != nil {
-		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+		return Page{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
 	if err != nil {
-		return Page{}, fmt.Errorf("read %s of %s: %w", path, w.Name, err)
+		return Page{}, err
 	}
 	page := Page{Body: string(body), Status: response.StatusCode, Hit: response.Header.Get("X-Cache") == "hit"}
 	if page.Status != http.StatusOK {
-		return page, fmt.Errorf("read %s of %s: status %d: %s", path, w.Name, page.Status, firstWords(page.Body))
+		return page, fmt.Errorf("status %d: %s", page.Status, firstWords(page.Body))
 	}
 	return page, nil
 }
@@ -102,60 +111,67 @@ func (w *Wiki) Login(ctx context.Context) (*Editor, error) {
 	return editor, nil
 }
 
-// Edit replaces the text of a page.
-func (e *Editor) Edit(ctx context.Context, title, text string) error {
+// Edit replaces the text of a page. It returns MediaWiki's id of the request, which all jobs that
+// follow from it carry.
+func (e *Editor) Edit(ctx context.Context, title, text string) (requestID string, err error) {
 	return e.write(ctx, url.Values{"action": {"edit"}, "title": {title}, "text": {text}, "summary": {"by the rig"}})
 }
 
 // EditInner replaces the text that every page of the farm shows through the nested template.
-func (e *Editor) EditInner(ctx context.Context, mark string) error {
+func (e *Editor) EditInner(ctx context.Context, mark string) (requestID string, err error) {
 	return e.Edit(ctx, "Template:Inner", "<span class=\"rig\">"+mark+" {{{1|}}}</span>")
 }
 
 // Move renames a page and leaves a redirect.
-func (e *Editor) Move(ctx context.Context, from, to string) error {
+func (e *Editor) Move(ctx context.Context, from, to string) (requestID string, err error) {
 	return e.write(ctx, url.Values{"action": {"move"}, "from": {from}, "to": {to}})
 }
 
 // Delete deletes a page.
-func (e *Editor) Delete(ctx context.Context, title string) error {
+func (e *Editor) Delete(ctx context.Context, title string) (requestID string, err error) {
 	return e.write(ctx, url.Values{"action": {"delete"}, "title": {title}})
 }
 
-func (e *Editor) write(ctx context.Context, values url.Values) error {
+func (e *Editor) write(ctx context.Context, values url.Values) (requestID string, err error) {
 	values.Set("token", e.token)
 	var answer struct {
 		Edit struct{ Result string }
 	}
-	if err := e.call(ctx, values, &answer); err != nil {
-		return err
+	requestID, err = e.request(ctx, values, &answer)
+	if err != nil {
+		return "", err
 	}
 	if values.Get("action") == "edit" && answer.Edit.Result != "Success" {
-		return fmt.Errorf("edit %s of %s: %q", values.Get("title"), e.wiki.Name, answer.Edit.Result)
+		return "", fmt.Errorf("edit %s of %s: %q", values.Get("title"), e.wiki.Name, answer.Edit.Result)
 	}
-	return nil
+	return requestID, nil
 }
 
-// call makes one API request and decodes the answer; an API error is an error.
 func (e *Editor) call(ctx context.Context, values url.Values, answer any) error {
+	_, err := e.request(ctx, values, answer)
+	return err
+}
+
+// request makes one API request and decodes the answer; an API error is an error.
+func (e *Editor) request(ctx context.Context, values url.Values, answer any) (requestID string, err error) {
 	what := values.Get("action") + " on " + e.wiki.Name
 	values.Set("format", "json")
 	values.Set("formatversion", "2")
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
 		"http://"+e.wiki.farm.WebAddress()+ScriptPath+"/api.php", strings.NewReader(values.Encode()))
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	request.Host = e.wiki.Host
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := e.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	var failure struct {
 		Error *struct {
@@ -164,13 +180,13 @@ func (e *Editor) call(ctx context.Context, values url.Values, answer any) error 
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(body, &failure); err != nil {
-		return fmt.Errorf("%s: status %d, not JSON: %s", what, response.StatusCode, firstWords(string(body)))
+		return "", fmt.Errorf("%s: status %d, not JSON: %s", what, response.StatusCode, firstWords(string(body)))
 	}
 	if failure.Error != nil {
-		return fmt.Errorf("%s: %s: %s", what, failure.Error.Code, failure.Error.Info)
+		return "", fmt.Errorf("%s: %s: %s", what, failure.Error.Code, failure.Error.Info)
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
-	return nil
+	return response.Header.Get("X-Request-Id"), nil
 }

@@ -7,11 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -199,6 +203,30 @@ func (w *Wiki) make(ctx context.Context) error {
 func (w *Wiki) Script(ctx context.Context, script string, args ...string) error {
 	return w.php(ctx, []string{"MW_CONFIG_FILE=" + w.farm.settingsFile()}, script,
 		append([]string{"--wiki=" + w.Name}, args...)...)
+}
+
+// RunJobs runs the jobs of MediaWiki's own queue in the web server, whose memory the readers see.
+func (w *Wiki) RunJobs(ctx context.Context) error {
+	values := url.Values{
+		"async": {"0"}, "maxjobs": {"5000"}, "maxtime": {"120"}, "stats": {"1"}, "tasks": {"jobs"},
+		"title": {"Special:RunJobs"}, "sigexpiry": {strconv.FormatInt(time.Now().Add(time.Minute).Unix(), 10)},
+	}
+	values.Set("signature", sign([]byte(values.Encode()), w.Secret)) // encoded, sorted by name
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		"http://"+w.farm.WebAddress()+ScriptPath+"/index.php", strings.NewReader(values.Encode()))
+	if err != nil {
+		return fmt.Errorf("run jobs of %s: %w", w.Name, err)
+	}
+	request.Host = w.Host
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	page, err := ask(request)
+	if err == nil && !strings.Contains(page.Body, `"reached":"none-ready"`) {
+		err = errors.New(firstWords(page.Body))
+	}
+	if err != nil {
+		return fmt.Errorf("run jobs of %s: %w", w.Name, err)
+	}
+	return nil
 }
 
 // SetReadOnly makes the wiki read-only for the reason, or writable again if the reason is empty.

@@ -54,7 +54,7 @@ func (l *Load) Run(ctx context.Context, producers int, patient bool) error {
 					return err
 				}
 				l.push(ctx, number%2 == 0, numbers, body, patient)
-				pause(ctx, time.Duration(rand.IntN(int(30*time.Millisecond))))
+				pause(ctx, time.Duration(random(int(30*time.Millisecond))))
 			}
 			return nil
 		})
@@ -89,8 +89,8 @@ func (l *Load) Slowest() time.Duration {
 
 // batch makes a request of a few new jobs, as events or as jobs with client ids.
 func (l *Load) batch(asEvents bool) (numbers []int, body []byte, err error) {
-	wiki := l.wikis[rand.IntN(len(l.wikis))]
-	count := 1 + rand.IntN(l.maxBatch)
+	wiki := l.wikis[random(len(l.wikis))]
+	count := 1 + random(l.maxBatch)
 	l.mu.Lock()
 	first := l.next
 	l.next += count
@@ -160,6 +160,9 @@ func (l *Load) Ran(deliveries []Delivery) (map[int]int, error) {
 	}
 	return ran, nil
 }
+
+// random returns a number below n.
+func random(n int) int { return rand.IntN(n) } //nolint:gosec // load needs no secrets
 
 // pause waits for the time or for the end of ctx.
 func pause(ctx context.Context, duration time.Duration) {

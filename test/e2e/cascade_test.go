@@ -1,0 +1,80 @@
+package e2e_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAnEditOfTheInnermostTemplateReachesEveryPageOfBothWikisThroughTheCache(t *testing.T) {
+	s := newStand(t, 40, "aawiki", "bbwiki")
+	var requests []string
+	for _, wiki := range s.Wikis() {
+		warm(t, s.Farm, wiki, "first-mark")
+	}
+	begun := time.Now()
+	for _, wiki := range s.Wikis() {
+		request, err := login(t, wiki).EditInner(t.Context(), "second-mark")
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests = append(requests, request)
+	}
+	for _, request := range requests {
+		s.awaitCascade(t, request)
+	}
+	t.Logf("both cascades took %s", time.Since(begun).Round(time.Millisecond))
+	for n, wiki := range s.Wikis() {
+		assertFresh(t, s.Farm, wiki, "second-mark")
+		s.assertQueues(t, requests[n], "refreshLinks", "htmlCacheUpdate")
+	}
+	s.assertNoneDead(t)
+	if err := s.service.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMovesAndDeletionsArePurged(t *testing.T) {
+	s := newStand(t, 6, "aawiki")
+	wiki := s.Wiki("aawiki")
+	warm(t, s.Farm, wiki, "first-mark")
+	editor := login(t, wiki)
+	request, err := editor.Move(t.Context(), "Page 1", "Elsewhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitCascade(t, request)
+	page, err := wiki.Read(t.Context(), "Page 1")
+	if err != nil || page.Hit {
+		t.Errorf("the old title is still in the cache as before: %v", err)
+	}
+	if _, err = wiki.Read(t.Context(), "Elsewhere"); err != nil {
+		t.Errorf("the new title: %v", err)
+	}
+	if request, err = editor.Delete(t.Context(), "Page 2"); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitCascade(t, request)
+	if page, err = wiki.Read(t.Context(), "Page 2"); err == nil {
+		t.Errorf("a deleted page is still shown (from the cache: %t)", page.Hit)
+	}
+	s.assertNoneDead(t)
+}
+
+// assertQueues checks that the request's cascade went through these queues.
+func (s *stand) assertQueues(t *testing.T, requestID string, queues ...string) {
+	t.Helper()
+	jobs, err := s.jobsOf(t.Context(), requestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, job := range jobs {
+		seen[job.Queue]++
+	}
+	t.Logf("jobs of request %s: %v", requestID, seen)
+	for _, queue := range queues {
+		if seen[queue] == 0 {
+			t.Errorf("no %s job among those of request %s", queue, requestID)
+		}
+	}
+}

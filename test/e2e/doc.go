@@ -1,0 +1,7 @@
+// Package e2e holds the tests with everything real: MediaWiki, Varnish, the Auwai extension and the
+// auwai binary. `make e2e` installs what they need and runs them; a plain `go test` skips them.
+//
+// Files: stand_test.go puts the pieces together; cascade_test.go follows an edit to its pages;
+// absence_test.go takes the service, the wiki or its writability away; restart_test.go restarts
+// the service under load; stock_test.go checks the rig itself, with MediaWiki alone.
+package e2e

@@ -1,0 +1,24 @@
+#!/bin/sh
+# e2e.sh installs real MediaWiki and Varnish, then runs every test that needs them: the Go tests of
+# test/e2e and, where the extension has them, its own PHPUnit tests on a real wiki.
+#
+#   tools/e2e.sh            install what is missing, run everything
+#   tools/e2e.sh install    only install
+#
+# Needs Debian 12, Go and, for the installation, root. Everything else is kept in temporary folders;
+# no daemon of the machine is started. Nothing may be skipped here.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+go run ./test/demo -install -tests
+
+if [ "${1:-}" = install ]; then
+	exit 0
+fi
+
+AUWAI_TEST_REQUIRE=mediawiki,varnish,systemd go test -count=1 -timeout 30m ./test/e2e
+
+if [ -x extension/Auwai/tests/run.sh ]; then
+	extension/Auwai/tests/run.sh
+fi
