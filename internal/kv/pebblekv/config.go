@@ -1,0 +1,127 @@
+package pebblekv
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"auwai/internal/fault"
+)
+
+// Sync says when a commit is acknowledged.
+type Sync uint8
+
+// The kinds of Sync.
+const (
+	// Durable acknowledges a commit after its sync.
+	Durable Sync = iota
+	// Relaxed acknowledges it before: a killed process or a lost machine may lose the last commits,
+	// never the middle ones. For tests and benchmarks.
+	Relaxed
+)
+
+// String returns the name that configuration uses.
+func (s Sync) String() string {
+	if s == Relaxed {
+		return "relaxed"
+	}
+	return "durable"
+}
+
+// The defaults of Config, chosen for a store of a million waiting jobs below 150 MB of resident
+// memory; BenchmarkMillionJobs shows what it takes.
+const (
+	DefaultCacheBytes    = 16 << 20
+	DefaultMemTableBytes = 16 << 20
+)
+
+// minMemTable is for tests. Below 8 MiB a batch may fill half a memtable, and Pebble then makes a
+// table of it at once: right, but slow as a habit.
+const minMemTable = 64 << 10
+
+// Config says where a store is and what it may use. The zero value of each field but Dir works.
+type Config struct {
+	// Dir is the store's directory; it is made when it is missing. Required.
+	Dir string
+	// FS is the file system; nil is the machine's own.
+	FS vfs.FS
+	// Sync is Durable by default.
+	Sync Sync
+	// CacheBytes bounds the cache of uncompressed blocks; 0 is DefaultCacheBytes.
+	CacheBytes int64
+	// MemTableBytes is the size at which the table in memory is written out; 0 is
+	// DefaultMemTableBytes. Up to three exist at a time.
+	MemTableBytes int64
+	// Logger takes what Pebble does (debug) and what it complains of; nil discards it.
+	Logger *slog.Logger
+	// OnFailure is called once, with the cause, when a write to the store has failed and the engine
+	// has therefore ended. It is called by a goroutine of the store with locks held: it must not
+	// block nor call the engine. The owner should close the engine and open it again, or end the
+	// process.
+	OnFailure func(error)
+}
+
+// Validate returns all faults of c.
+func (c *Config) Validate() error {
+	var all []error
+	if c.Dir == "" {
+		all = append(all, fault.Field("dir", "is empty; it names the store's directory"))
+	}
+	if c.Sync > Relaxed {
+		all = append(all, fault.Field("sync", "is %d; it is durable or relaxed", c.Sync))
+	}
+	if c.CacheBytes < 0 {
+		all = append(all, fault.Field("cache_bytes", "is %d; it is at least 0", c.CacheBytes))
+	}
+	if c.MemTableBytes != 0 && c.MemTableBytes < minMemTable {
+		all = append(all, fault.Field("memtable_bytes", "is %d; it is at least %d", c.MemTableBytes, minMemTable))
+	}
+	return errors.Join(all...)
+}
+
+func (c *Config) withDefaults() Config {
+	d := *c
+	if d.FS == nil {
+		d.FS = vfs.Default
+	}
+	if d.CacheBytes == 0 {
+		d.CacheBytes = DefaultCacheBytes
+	}
+	if d.MemTableBytes == 0 {
+		d.MemTableBytes = DefaultMemTableBytes
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return d
+}
+
+// pebbleOptions returns Pebble's settings.
+func (c *Config) pebbleOptions() *pebble.Options {
+	o := &pebble.Options{
+		CacheSize:    c.CacheBytes,
+		MemTableSize: uint64(c.MemTableBytes), //nolint:gosec // checked by Validate
+		// One is filled while another is written out; the third keeps a burst from stalling.
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                512,
+		// A queue deletes as much as it writes, so compaction must keep up; a second one only when
+		// there is a backlog, since both cores also run the service.
+		CompactionConcurrencyRange: func() (lower, upper int) { return 1, 2 },
+		// Named, not "newest": a newer library must not change the format of stores on its own.
+		FormatMajorVersion: pebble.FormatValueSeparation,
+	}
+	for i := range o.Levels {
+		// Jobs look up keys that are mostly absent (de-duplication); 10 bits a key keep 99% of such
+		// reads from touching a table.
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 8 << 10
+	}
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionFastest })
+	return o
+}
