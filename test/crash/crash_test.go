@@ -74,9 +74,9 @@ func TestNothingAcknowledgedIsLostWhenTheServiceIsKilledAtRandomTimes(t *testing
 	service, endpoint := stand(t, rig.QueueConfig{Attempts: 1000})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed of the times of killing: %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a run must be repeatable
 	endpoint.OnJob(func(ctx context.Context, _ rig.Delivery) (int, string) {
-		workFor(ctx, time.Duration(rand.IntN(int(5*time.Millisecond))))
+		rig.Pause(ctx, time.Duration(rig.Random(int(5*time.Millisecond))))
 		return rig.JobDone()
 	})
 
@@ -89,7 +89,7 @@ func TestNothingAcknowledgedIsLostWhenTheServiceIsKilledAtRandomTimes(t *testing
 		if err := service.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		workFor(t.Context(), 50*time.Millisecond+time.Duration(random.Int64N(int64(400*time.Millisecond))))
+		rig.Pause(t.Context(), 50*time.Millisecond+time.Duration(random.Int64N(int64(400*time.Millisecond))))
 		service.Kill()
 	}
 	// The last kills fall into the drain: nothing is pushed any more.
@@ -101,7 +101,7 @@ func TestNothingAcknowledgedIsLostWhenTheServiceIsKilledAtRandomTimes(t *testing
 		t.Fatal(err)
 	}
 	for range 5 {
-		workFor(t.Context(), time.Duration(random.Int64N(int64(200*time.Millisecond))))
+		rig.Pause(t.Context(), time.Duration(random.Int64N(int64(200*time.Millisecond))))
 		service.Kill()
 		if err := service.Start(t.Context()); err != nil {
 			t.Fatal(err)
@@ -244,15 +244,5 @@ func judgePoison(t *testing.T, service *rig.Service, endpoint *rig.Endpoint, ord
 	}
 	if len(dead) != 1 || dead[0].Queue != "poison" {
 		t.Errorf("dead jobs: %+v, want the poison alone", dead)
-	}
-}
-
-// workFor lets the time pass during which something else works, or returns when ctx ends.
-func workFor(ctx context.Context, duration time.Duration) {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

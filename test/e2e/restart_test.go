@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,7 +40,7 @@ func TestTwentyRestartsBeneathAHeldSocketRefuseNobodyAndLoseNothing(t *testing.T
 	var producers errgroup.Group
 	producers.Go(func() error { return load.Run(pushing, 6, false) })
 	for range restarts {
-		passTime(t.Context(), 50*time.Millisecond+time.Duration(rand.IntN(int(250*time.Millisecond))))
+		rig.Pause(t.Context(), 50*time.Millisecond+time.Duration(rig.Random(int(250*time.Millisecond))))
 		if err := service.RestartHeld(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -98,14 +97,4 @@ func heldService(t *testing.T, binary, dir string, endpoint *rig.Endpoint) *rig.
 		t.Fatal(err)
 	}
 	return service
-}
-
-// passTime lets the load go on for a while.
-func passTime(ctx context.Context, duration time.Duration) {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

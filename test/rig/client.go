@@ -95,7 +95,7 @@ func (w *Wiki) Login(ctx context.Context) (*Editor, error) {
 		Login struct{ Result, Reason string }
 	}
 	err = editor.call(ctx, url.Values{
-		"action": {"login"}, "lgname": {EditorName}, "lgpassword": {editorPassword},
+		"action": {"login"}, "lgname": {EditorName}, "lgpassword": {EditorPassword},
 		"lgtoken": {tokens.Query.Tokens["logintoken"]},
 	}, &login)
 	if err != nil {

@@ -26,7 +26,7 @@ const mediaWikiRoot = "/usr/share/mediawiki"
 // Account that the rig edits with, on every wiki.
 const (
 	EditorName     = "RigBot"
-	editorPassword = "seven-taro-fields-and-one-spring"
+	EditorPassword = "seven-taro-fields-and-one-spring"
 )
 
 // ScriptPath is where the entry points of every wiki are.
@@ -183,7 +183,7 @@ func (w *Wiki) make(ctx context.Context) error {
 	err := w.php(ctx, []string{"MW_CONFIG_FILE=" + nowhere}, mediaWikiRoot+"/maintenance/install.php",
 		"--dbtype", "sqlite", "--dbpath", w.dataDir, "--dbname", w.Name,
 		"--server", w.Server, "--scriptpath", ScriptPath, "--confpath", filepath.Dir(w.dataDir),
-		"--lang", "en", "--pass", editorPassword, w.Name, "RigAdmin")
+		"--lang", "en", "--pass", EditorPassword, w.Name, "RigAdmin")
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (w *Wiki) make(ctx context.Context) error {
 	return w.php(ctx, []string{"MW_CONFIG_FILE=" + w.farm.settingsFile(), "RIG_PLAIN=1"},
 		filepath.Join(w.farm.options.Dir, "fill.php"), "--wiki="+w.Name,
 		fmt.Sprintf("--pages=%d", w.farm.options.Pages), "--user="+EditorName,
-		"--password="+editorPassword, "--text="+w.farm.options.Mark)
+		"--password="+EditorPassword, "--text="+w.farm.options.Mark)
 }
 
 // Script runs a maintenance script of MediaWiki on this wiki.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -54,7 +53,7 @@ func (l *Load) Run(ctx context.Context, producers int, patient bool) error {
 					return err
 				}
 				l.push(ctx, number%2 == 0, numbers, body, patient)
-				pause(ctx, time.Duration(random(int(30*time.Millisecond))))
+				Pause(ctx, time.Duration(Random(int(30*time.Millisecond))))
 			}
 			return nil
 		})
@@ -89,8 +88,8 @@ func (l *Load) Slowest() time.Duration {
 
 // batch makes a request of a few new jobs, as events or as jobs with client ids.
 func (l *Load) batch(asEvents bool) (numbers []int, body []byte, err error) {
-	wiki := l.wikis[random(len(l.wikis))]
-	count := 1 + random(l.maxBatch)
+	wiki := l.wikis[Random(len(l.wikis))]
+	count := 1 + Random(l.maxBatch)
 	l.mu.Lock()
 	first := l.next
 	l.next += count
@@ -139,7 +138,7 @@ func (l *Load) push(ctx context.Context, asEvents bool, numbers []int, body []by
 		if good || !patient || ctx.Err() != nil {
 			return
 		}
-		pause(ctx, 20*time.Millisecond)
+		Pause(ctx, 20*time.Millisecond)
 	}
 }
 
@@ -159,17 +158,4 @@ func (l *Load) Ran(deliveries []Delivery) (map[int]int, error) {
 		ran[params.N]++
 	}
 	return ran, nil
-}
-
-// random returns a number below n.
-func random(n int) int { return rand.IntN(n) } //nolint:gosec // load needs no secrets
-
-// pause waits for the time or for the end of ctx.
-func pause(ctx context.Context, duration time.Duration) {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

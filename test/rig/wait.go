@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"time"
 )
@@ -46,6 +47,20 @@ func UntilIn(ctx context.Context, limit time.Duration, what string, check func(c
 	defer cancel()
 	return Until(ctx, what, check)
 }
+
+// Pause lets the time pass during which something else works, or returns when ctx ends. It is never
+// how to wait for something.
+func Pause(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Random returns a number below n, for load and for the times of faults.
+func Random(n int) int { return rand.IntN(n) } //nolint:gosec // no secrets are made of it
 
 // FreePort returns a TCP port of the loopback address that nobody listens on at this moment.
 func FreePort() (int, error) {
