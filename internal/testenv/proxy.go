@@ -176,7 +176,8 @@ func (p *Proxy) requests(pr *pair) {
 	for {
 		n, err := pr.client.Read(buf)
 		if err != nil {
-			if pr.fault.Load() == nil {
+			// A request under way is answered first, even though nobody waits for it.
+			if c := pr.fault.Load(); c == nil || (c.fault != LoseReply && c.fault != HoldRequest) {
 				pr.cut()
 			}
 			return
