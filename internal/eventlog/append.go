@@ -24,12 +24,15 @@ func Append(tx *partition.Tx, stream string, at time.Time, data []byte) (pos uin
 }
 
 func add(tx *partition.Tx, stream string, r Record) uint64 {
-	partition.Invariant(len(r.Data) <= MaxRecord, "eventlog: record of %d bytes in stream %q, at most %d", len(r.Data), stream, MaxRecord)
+	if len(r.Data) > MaxRecord {
+		partition.Invariant(false, "eventlog: record of %d bytes in stream %q, at most %d", len(r.Data), stream, MaxRecord)
+	}
 	m := memory(tx)
 	r.Pos = m.takePosition(tx)
 	s := m.stream(tx.Partition(), stream)
 	h, found := readHead(tx, stream, s.headKey)
-	if !found || s.group != tx.Group() || s.number >= h.next || s.size+len(r.Data)+maxHeader > maxTail {
+	starts := !found || s.group != tx.Group() || s.number >= h.next || s.size+len(r.Data)+maxHeader > maxTail
+	if starts {
 		if !found {
 			// A stream that begins anew counts its tails from a number never used before: no tail
 			// of a stream has a greater number than the position of its first record.
@@ -40,10 +43,26 @@ func add(tx *partition.Tx, stream string, r Record) uint64 {
 		tx.Set(s.headKey, h.encode())
 		tx.After(func() { s.tails = h.tails() })
 	}
-	m.scratch = appendRecord(m.scratch[:0], &r)
-	s.size = tx.Append(s.key, m.scratch) + len(m.scratch)
-	s.bytes += len(m.scratch)
+	before := 0
+	var value []byte
+	if !starts {
+		// This group's own write: it is found in the group being built, and never missed.
+		value = tx.Get(s.key)
+		before = len(value)
+	}
+	value = appendRecord(grow(value, len(r.Data)+maxHeader), &r)
+	tx.Set(s.key, value)
+	s.size = len(value)
+	s.bytes += len(value) - before
 	return r.Pos
+}
+
+// grow makes room for n more bytes. It doubles, since a tail is appended to hundreds of times.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(make([]byte, 0, max(2*cap(b), len(b)+n, 512)), b...)
 }
 
 func (m *Mem) takePosition(tx *partition.Tx) uint64 {
@@ -57,6 +76,8 @@ func (m *Mem) takePosition(tx *partition.Tx) uint64 {
 
 func memory(tx *partition.Tx) *Mem {
 	m, ok := tx.Mem(partition.SlotEvents).(*Mem)
-	partition.Invariant(ok, "eventlog: partition %d was opened without its event log", tx.Partition())
+	if !ok {
+		partition.Invariant(false, "eventlog: partition %d was opened without its event log", tx.Partition())
+	}
 	return m
 }

@@ -54,7 +54,9 @@ func readHead(tx *partition.Tx, stream string, key []byte) (h head, found bool) 
 		return head{}, false
 	}
 	h, ok := decodeHead(v)
-	partition.Invariant(ok, "eventlog: head of stream %q is malformed: %x", stream, v)
+	if !ok {
+		partition.Invariant(false, "eventlog: head of stream %q is malformed: %x", stream, v)
+	}
 	return h, true
 }
 

@@ -17,7 +17,6 @@ type Mem struct {
 	p       partition.ID
 	nextKey kv.Key
 	streams map[string]*streamMem
-	scratch []byte // the record being appended; copied by Tx.Append
 }
 
 type streamMem struct {

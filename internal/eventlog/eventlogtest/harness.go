@@ -19,6 +19,8 @@ type Harness struct {
 	Clock   partition.Now
 	Store   *Store
 	Effects []any
+	// Discard has commits succeed without being kept, for benchmarks that only write.
+	Discard bool
 
 	tb       testing.TB
 	domains  []partition.Domain
@@ -142,8 +144,10 @@ func (h *Harness) commit() []*partition.Call {
 		var b kv.Batch
 		h.view.Seal(&b)
 		h.machine.Sealed()
-		if err := h.Store.Commit(h.tb.Context(), &b); err != nil {
-			h.tb.Fatal(err)
+		if !h.Discard {
+			if err := h.Store.Commit(h.tb.Context(), &b); err != nil {
+				h.tb.Fatal(err)
+			}
 		}
 		h.view.Durable()
 	}
