@@ -3,6 +3,7 @@ package pebblekv
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -93,7 +94,9 @@ func crashClone(mem *vfs.MemFS, percent int, seed uint64) *vfs.MemFS {
 	})
 }
 
-// settings are small, so that the suite meets flushes and compactions.
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// suiteConfig is small, so that the suite meets flushes and compactions.
 func suiteConfig() Config { return Config{MemTableBytes: 256 << 10, CacheBytes: 1 << 20} }
 
 func TestPebblekvKeepsTheContractInMemory(t *testing.T) {
