@@ -33,8 +33,8 @@ const (
 )
 
 // stepMachines are the packages above and below the domains that are written as
-// Step(now, input) → outputs too. Their loops alone may read the clock and start goroutines; a loop
-// is a file named loop.go, run.go, …_loop.go or …_run.go.
+// Step(now, input) → outputs too. Their shells alone may read the clock and start goroutines; a
+// shell is a file named loop.go, run.go, clock.go, …_loop.go, …_run.go or clock_….go.
 var stepMachines = []string{"internal/partition", "internal/node", "internal/dispatch", "internal/limit"}
 
 // clockCalls are the functions of package time that read or wait for the clock.
@@ -132,10 +132,10 @@ func TestDomainsKnowNoClockNoGoroutineAndNoSurroundings(t *testing.T) {
 		}
 		floor, listed := floors[s.dir]
 		domain := listed && floor >= firstDomain && floor <= lastDomain
-		if !domain && (!slices.Contains(stepMachines, s.dir) || isLoop(s.path)) {
+		if !domain && (!slices.Contains(stepMachines, s.dir) || isShell(s.path)) {
 			continue
 		}
-		const remedy = "a step machine takes now as an argument; its loop (loop.go, run.go) owns clock and goroutines"
+		const remedy = "a step machine takes now as an argument; its shell (loop.go, run.go, clock.go) owns clock and goroutines"
 		ast.Inspect(s.tree, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
@@ -320,8 +320,13 @@ func isTestPackage(dir string) bool {
 	return strings.HasSuffix(dir, "test") || dir == "internal/testenv"
 }
 
-// isLoop reports whether the file is the thin loop around a step machine.
-func isLoop(name string) bool {
+// isShell reports whether the file is the thin loop around a step machine, or its clock.
+func isShell(name string) bool {
 	stem := strings.TrimSuffix(path.Base(name), ".go")
-	return stem == "loop" || stem == "run" || strings.HasSuffix(stem, "_loop") || strings.HasSuffix(stem, "_run")
+	for _, shell := range []string{"loop", "run", "clock"} {
+		if stem == shell || strings.HasSuffix(stem, "_"+shell) {
+			return true
+		}
+	}
+	return strings.HasPrefix(stem, "clock_") // by system
 }
