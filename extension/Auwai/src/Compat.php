@@ -1,0 +1,70 @@
+<?php
+
+namespace MediaWiki\Extension\Auwai;
+
+use MediaWiki\MediaWikiServices;
+
+/**
+ * The few things whose place differs between MediaWiki 1.39 and later versions.
+ *
+ * @license GPL-2.0-or-later
+ */
+class Compat {
+
+	/**
+	 * @return string Id of the web request, or of the script run, that is going on
+	 */
+	public static function requestId(): string {
+		// The namespaced name is of 1.40, where the request id became injectable; both read the
+		// id that JobRunner puts in place of a job's own request.
+		$class = class_exists( 'MediaWiki\\Request\\WebRequest' )
+			? 'MediaWiki\\Request\\WebRequest' : 'WebRequest';
+		return (string)$class::getRequestId();
+	}
+
+	/**
+	 * @param string $domain DB domain id, as drivers get it
+	 * @return string Name of the wiki, as in job events
+	 */
+	public static function wikiId( string $domain ): string {
+		$class = class_exists( 'MediaWiki\\WikiMap\\WikiMap' )
+			? 'MediaWiki\\WikiMap\\WikiMap' : 'WikiMap';
+		return $class::getWikiIdFromDbDomain( $domain );
+	}
+
+	/**
+	 * @return string Name of the current wiki
+	 */
+	public static function currentWikiId(): string {
+		$class = class_exists( 'MediaWiki\\WikiMap\\WikiMap' )
+			? 'MediaWiki\\WikiMap\\WikiMap' : 'WikiMap';
+		return $class::getCurrentWikiId();
+	}
+
+	/**
+	 * @param string $type Job type
+	 * @param array $params
+	 * @return object A RunnableJob
+	 * @throws \Throwable If the type is unknown or the job's constructor refuses the parameters
+	 */
+	public static function newJob( string $type, array $params ) {
+		$services = MediaWikiServices::getInstance();
+		if ( $services->hasService( 'JobFactory' ) ) {
+			return $services->getService( 'JobFactory' )->newJob( $type, $params );
+		}
+		return \Job::factory( $type, $params );
+	}
+
+	/**
+	 * Restart the time limits of this process, so that each job of a batch has its own.
+	 *
+	 * @param int $seconds 0 for no limit
+	 */
+	public static function restartTimeLimit( int $seconds ): void {
+		set_time_limit( $seconds );
+		$class = 'Wikimedia\\RequestTimeout\\RequestTimeout';
+		if ( class_exists( $class ) ) {
+			$class::singleton()->setWallTimeLimit( $seconds ?: INF );
+		}
+	}
+}

@@ -1,0 +1,63 @@
+<?php
+/**
+ * Settings of the throw-away wiki of the tests. What depends on the run comes from the environment;
+ * files in the wiki's folder switch things on for web requests: "readonly", "private", "nosecret".
+ */
+
+if ( !defined( 'MEDIAWIKI' ) ) {
+	exit;
+}
+
+$auwaiDir = getenv( 'AUWAI_TEST_DIR' );
+
+$wgSitename = 'Auwai test';
+$wgServer = getenv( 'AUWAI_TEST_WIKI' );
+$wgScriptPath = '/w';
+$wgArticlePath = '/wiki/$1';
+$wgDBtype = 'sqlite';
+$wgDBname = 'aawiki';
+$wgSQLiteDataDir = "$auwaiDir/data";
+$wgSecretKey = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
+$wgUpgradeKey = '0123456789abcdef';
+$wgLocalDatabases = [ 'aawiki', 'bbwiki' ];
+$wgLocalisationCacheConf['store'] = 'array';
+$wgLocalisationCacheConf['storeDirectory'] = "$auwaiDir/cache";
+$wgCacheDirectory = "$auwaiDir/cache";
+// As the installer writes them for SQLite: caches apart from the wiki's own transactions.
+$wgObjectCaches[CACHE_DB] = [
+	'class' => SqlBagOStuff::class,
+	'server' => [ 'type' => 'sqlite', 'dbname' => 'wikicache', 'tablePrefix' => '', 'flags' => 0,
+		'variables' => [ 'synchronous' => 'OFF' ], 'dbDirectory' => $wgSQLiteDataDir, 'trxMode' => 'IMMEDIATE' ],
+];
+$wgDBservers = [ [
+	'type' => 'sqlite', 'dbname' => $wgDBname, 'tablePrefix' => '', 'flags' => DBO_DEFAULT, 'load' => 1,
+	'variables' => [ 'synchronous' => 'OFF' ], 'dbDirectory' => $wgSQLiteDataDir, 'trxMode' => 'IMMEDIATE',
+] ];
+$wgMainCacheType = CACHE_DB;
+$wgSessionCacheType = CACHE_DB;
+$wgLanguageCode = 'en';
+$wgShowExceptionDetails = true;
+$wgEnableUploads = false;
+$wgUseCdn = true;
+$wgDebugLogGroups['Auwai'] = "$auwaiDir/auwai.log";
+$wgDBerrorLog = "$auwaiDir/db.log";
+
+wfLoadExtension( 'Auwai', getenv( 'AUWAI_TEST_EXTENSION' ) . '/extension.json' );
+$wgAuwaiServer = getenv( 'AUWAI_TEST_SERVER' );
+$wgAuwaiSecret = 'tests share this secret';
+$wgAuwaiSpoolDirectory = "$auwaiDir/spool";
+
+require getenv( 'AUWAI_TEST_EXTENSION' ) . '/tests/wiki/TestJob.php';
+$wgJobClasses['auwaiTest'] = AuwaiTestJob::class;
+
+if ( file_exists( "$auwaiDir/readonly" ) ) {
+	$wgReadOnly = 'being moved';
+}
+if ( file_exists( "$auwaiDir/private" ) ) {
+	$wgGroupPermissions['*']['read'] = false;
+	$wgGroupPermissions['*']['writeapi'] = false;
+}
+if ( file_exists( "$auwaiDir/nosecret" ) ) {
+	$wgAuwaiSecret = '';
+	$wgSecretKey = '';
+}
