@@ -29,7 +29,7 @@ func add(tx *partition.Tx, stream string, r Record) uint64 {
 	}
 	m := memory(tx)
 	r.Pos = m.takePosition(tx)
-	s := m.stream(tx.Partition(), stream)
+	s := m.stream(stream)
 	h, found := readHead(tx, stream, s.headKey)
 	starts := !found || s.group != tx.Group() || s.number >= h.next || s.size+len(r.Data)+maxHeader > maxTail
 	if starts {
@@ -41,7 +41,7 @@ func add(tx *partition.Tx, stream string, r Record) uint64 {
 		s.startTail(tx, stream, h.next)
 		h.next++
 		tx.Set(s.headKey, h.encode())
-		tx.After(func() { s.tails = h.tails() })
+		tx.After(func() { s.head = h })
 	}
 	before := 0
 	var value []byte

@@ -17,15 +17,14 @@ func (Domain) Slot() partition.Slot { return partition.SlotEvents }
 // Open builds the memory of a partition from the heads of its streams. Tails that an earlier owner
 // left are due for folding at once.
 func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
-	m := newMem(o.Partition)
+	m := newMem(o.Partition, o.Now)
 	prefix := partition.Key(o.Partition, FamHead)
 	for _, e := range o.Resident(prefix) {
 		name, _, ok := tuple.TakeString(e.Key[len(prefix):])
 		h, okHead := decodeHead(e.Value)
 		partition.Invariant(ok && okHead, "eventlog: head at key %x is malformed: %x", e.Key, e.Value)
-		s := m.stream(o.Partition, name)
-		s.tails = h.tails()
-		s.bytes = foldBytes
+		s := m.stream(name)
+		s.head, s.left = h, h.tails() > 0
 	}
 	return m, nil
 }

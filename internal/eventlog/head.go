@@ -15,10 +15,10 @@ type head struct {
 	next       uint64 // number of the next tail
 	first      uint64 // number of the first tail that is not folded
 	blockFirst uint64 // number of the first tail in the oldest block
-	blockFrom  uint64 // no block ends before this position
+	blockFrom  uint64 // no block holds a position before this one
 	blocks     uint64
 	blockBytes uint64 // of the blocks' values
-	oldest     uint64 // milliseconds: the oldest block's last record is not older
+	oldest     uint64 // milliseconds: the oldest block was folded then, or later
 }
 
 const (
@@ -63,10 +63,10 @@ func readHead(tx *partition.Tx, stream string, key []byte) (h head, found bool) 
 // Kept says what is kept of a stream.
 type Kept struct {
 	Stream string
-	Tails  int       // not folded yet
-	Blocks int       //
+	Tails  int // not folded yet
+	Blocks int
 	Bytes  int64     // of the blocks, as stored
-	Oldest time.Time // no record of the oldest block is younger; zero without blocks
+	Oldest time.Time // the oldest block was folded then, or later; zero without blocks
 }
 
 func (h *head) kept(stream string) Kept {
