@@ -76,7 +76,7 @@ func TestNothingAcknowledgedIsLostWhenTheServiceIsKilledAtRandomTimes(t *testing
 	t.Logf("seed of the times of killing: %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a run must be repeatable
 	endpoint.OnJob(func(ctx context.Context, _ rig.Delivery) (int, string) {
-		rig.Pause(ctx, time.Duration(rig.Random(int(5*time.Millisecond))))
+		rig.Pause(ctx, time.Duration(rig.Random(int(60*time.Millisecond))))
 		return rig.JobDone()
 	})
 

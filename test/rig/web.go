@@ -26,7 +26,8 @@ func (f *Farm) StartWeb(ctx context.Context) error {
 		Name: "php",
 		Path: "php",
 		Args: []string{
-			"-d", "apc.shm_size=64M", "-d", "memory_limit=256M", "-d", "max_execution_time=120",
+			"-d", "apc.shm_size=64M", "-d", "opcache.validate_timestamps=0", "-d", "opcache.max_accelerated_files=10000",
+			"-d", "memory_limit=256M", "-d", "max_execution_time=120",
 			"-d", "display_errors=0", "-d", "log_errors=1", "-d", "error_log=" + filepath.Join(f.LogDir(), "php-errors.log"),
 			"-S", f.WebAddress(), "-t", f.options.Dir, filepath.Join(f.options.Dir, "router.php"),
 		},

@@ -52,7 +52,10 @@ $rigStore = static function ( string $name, string $mode ) use ( $rigWiki ) {
 $wgDBtype = 'sqlite';
 $wgDBname = $rigName;
 $wgSQLiteDataDir = $rigWiki['data'];
-$wgDBservers = [ [ 'load' => 1, 'flags' => DBO_DEFAULT ] + $rigStore( $rigName, '' ) ];
+// SQLite refuses at once a transaction that began by reading and writes after another has written
+// ("database is locked"). Requests that write therefore begin as writers, and wait for their turn.
+$rigWrites = PHP_SAPI === 'cli' || ( $_SERVER['REQUEST_METHOD'] ?? '' ) === 'POST';
+$wgDBservers = [ [ 'load' => 1, 'flags' => DBO_DEFAULT ] + $rigStore( $rigName, $rigWrites ? 'IMMEDIATE' : '' ) ];
 $wgObjectCaches[CACHE_DB] = [
 	'class' => SqlBagOStuff::class,
 	'loggroup' => 'SQLBagOStuff',
