@@ -15,8 +15,11 @@ class Compat {
 	 * @return string Id of the web request, or of the script run, that is going on
 	 */
 	public static function requestId(): string {
-		// The namespaced name is of 1.40, where the request id became injectable; both read the
-		// id that JobRunner puts in place of a job's own request.
+		// Each of these is where JobRunner of its version puts the id of a job's own request.
+		$telemetry = 'MediaWiki\\Http\\Telemetry';
+		if ( class_exists( $telemetry ) ) {
+			return (string)$telemetry::getInstance()->getRequestId();
+		}
 		$class = class_exists( 'MediaWiki\\Request\\WebRequest' )
 			? 'MediaWiki\\Request\\WebRequest' : 'WebRequest';
 		return (string)$class::getRequestId();

@@ -85,13 +85,14 @@ class ItemFactory {
 			return null;
 		}
 		$root = $job->getRootJobParams();
-		$time = wfTimestampOrNull( TS_UNIX, $root['rootJobTimestamp'] );
+		// 14 digits, as MediaWiki writes them: generations are compared as text.
+		$time = wfTimestampOrNull( TS_MW, $root['rootJobTimestamp'] );
 		if ( $time === null || $time === false ) {
 			return null;
 		}
 		return [
 			'signature' => (string)$root['rootJobSignature'],
-			'timestamp' => self::rfc3339( $time ),
+			'timestamp' => $time,
 			'is_root' => (bool)$job->isRootJob(),
 		];
 	}

@@ -151,7 +151,7 @@ class Outbox {
 			$this->table->insertInTransaction( $dbw, $items, self::OWN_ROW_SECONDS );
 			$how = 'spooled';
 		}
-		array_push( $this->committing[$how], ...$items );
+		$this->committing[$how] = array_merge( $this->committing[$how], $items );
 	}
 
 	/**

@@ -52,7 +52,7 @@ class PushTest extends AuwaiTestCase {
 		$job = $this->pushed()[0];
 		$this->assertSame( '2026-01-02T03:04:05Z', $job['run_at'] );
 		$this->assertSame( [ 'signature' => 'f628445490e657a3bbd1d4d62a6447bcc215899c',
-			'timestamp' => '2026-01-02T03:04:05Z', 'is_root' => true ], $job['root'] );
+			'timestamp' => '20260102030405', 'is_root' => true ], $job['root'] );
 		$this->assertMatchesRegularExpression( '/^[0-9a-f]{64}$/', $job['key'] );
 		$this->assertMatchesRegularExpression( '/^[0-9a-f]{32}$/', $job['client_id'] );
 		$this->assertSame( 'r-1', $job['request_id'] );
