@@ -1,0 +1,76 @@
+// Package mwrunner carries jobs out on the MediaWiki that they belong to, by HTTP.
+//
+// # Words
+//
+//	eventbus   kind of a wiki with the stock EventBus extension: its REST endpoint runs one signed
+//	           event a request
+//	auwai      kind of a wiki with our extension: its run endpoint takes many jobs a request and
+//	           answers one line a job, each as soon as the job ended
+//	verdict    how a request as a whole ended, and which of its jobs that speaks of
+//	suspect    the job that was running when a request broke off: the first without a line
+//	hold       the wiki takes no work now; nothing was tried, nothing is counted
+//
+// # Outcome of a request
+//
+// The kind eventbus has one job a request, so "all" and "suspect" are that job.
+//
+//	no connection: refused, unresolvable name, TLS     hold                            all
+//	423, or header X-Readonly: true                    hold                            all
+//	an error that names DBReadOnlyError                hold                            all
+//	403, eventbus: the event's signature               permanent, with its diagnosis   all
+//	403, auwai: the request's signature                hold, with its diagnosis        all
+//	400, 413, 414, 422                                 permanent                       the culprit
+//	404, 405, 415, 501, 3xx, other 4xx                 permanent, with the remedy      all
+//	429, 503                                           failed                          all
+//	500, 502, 504, other 5xx, 408, 425                 failed                          suspect
+//	no answer in time                                  failed; it may still be running suspect
+//	the connection closed or broke                     failed                          suspect
+//	2xx other than 200                                 failed                          suspect
+//	200, eventbus: JSON object with "status": true     done
+//	200, eventbus: anything else, also no body         failed: PHP died, or exit()
+//	200, auwai: lines                                  see below
+//
+// Retry-After, where it is given, goes along with every result that is tried again.
+//
+// A 403 of the kind auwai speaks of the service's secret or clock and never of a job, so the jobs
+// wait for the operator instead of dying by the thousand. A culprit among several jobs is found by
+// sending each alone; that is safe, since the request was refused before a job ran.
+//
+// # Outcome of a line (kind auwai)
+//
+//	ok                        done; an error that the job caught is noted
+//	readonly                  hold
+//	permanent                 permanent
+//	retry is false            done, the error noted: the class forbids retries (as EventBus answers)
+//	else                      failed
+//	no line, answer complete  no result: the wiki stopped for time or memory; readonly is a hold
+//	no line, answer cut off   the first of them failed ("PHP died"), the others have no result
+//
+// # Invariants
+//
+//   - A payload reaches the wiki byte for byte.
+//   - A job is sent at most once by a Run, but for the search of a culprit. Nothing is retried here.
+//   - A redirect is never followed, no proxy is used, no name but a configured one is contacted.
+//   - What is read of an answer is bounded, see limits.go.
+//   - When ctx ends, what has no result yet keeps none. Only a deadline, the Work's or that of ctx,
+//     makes a failure of it.
+//
+// # Non-obvious
+//
+//   - A request that timed out is not stopped by the wiki: PHP runs the job to its end. The error's
+//     text says so.
+//   - Servers close idle connections, Apache after 5 s. Ours are closed earlier, since a request
+//     written at that moment cannot be told from a worker that died.
+//   - After the last line the wiki's deferred updates may keep the connection open; Run waits a
+//     little for its end, so that it can be used again.
+//   - EventBus does not compare the event's database with the wiki that it reaches; only Host does
+//     that. Which Host a wiki has is the configuration's to say.
+//
+// # Files
+//
+//	mwrunner.go   the client, its configuration, Run and Ping     limits.go     bounds and why
+//	post.go       one request, and why it brought no answer       verdict.go    status codes to outcomes
+//	eventbus.go   one event a request                             message.go    MediaWiki's error bodies
+//	batch.go      many jobs a request                             signature.go  of requests and events
+//	lines.go      the answer's lines
+package mwrunner

@@ -1,0 +1,147 @@
+package mwrunner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"auwai/internal/runner"
+)
+
+// newTransport returns the connections of a Client. They speak HTTP/1.1: PHP does, and the bounds
+// below are by connection.
+func newTransport(cfg Config) *http.Transport {
+	conns := or(cfg.MaxConns, DefaultMaxConns)
+	dialer := &net.Dialer{Timeout: or(cfg.DialTimeout, DefaultDialTimeout)}
+	return &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    dialer.Timeout,
+		MaxConnsPerHost:        conns,
+		MaxIdleConnsPerHost:    conns,
+		MaxIdleConns:           maxIdle,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true, // a compressed answer arrives in one piece, not line by line
+	}
+}
+
+// call is one request to a wiki.
+type call struct {
+	path      string // below rest.php
+	body      []byte
+	fence     uint64
+	requestID string
+	signature string
+}
+
+// unanswered says why a request brought no answer.
+type unanswered struct {
+	connected bool // there was a connection, so the wiki may have got the request
+	err       error
+}
+
+// post sends a request. Either the answer is not nil, and its body is the caller's to close, or the
+// reason is not nil.
+func (c *Client) post(ctx context.Context, wiki Wiki, q call) (*http.Response, *unanswered) {
+	// A connection that was idle may turn out to be closed before anything was written; the request
+	// then gets a new one, for which GetConn is called again.
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { connected.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint(wiki, q.path), bytes.NewReader(q.body))
+	if err != nil {
+		return nil, &unanswered{err: err}
+	}
+	if wiki.Host != "" {
+		req.Host = wiki.Host
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("X-Auwai-Fence", strconv.FormatUint(q.fence, 10))
+	if isHeaderText(q.requestID) {
+		req.Header.Set("X-Request-Id", q.requestID)
+	}
+	if q.signature != "" {
+		req.Header.Set(signatureHeader, q.signature)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // the outer text repeats method and address
+		}
+		return nil, &unanswered{connected: connected.Load(), err: err}
+	}
+	return resp, nil
+}
+
+// endpoint returns the address of a path below the wiki's rest.php.
+func endpoint(wiki Wiki, path string) string {
+	script := strings.Trim(wiki.ScriptPath, "/")
+	if script != "" {
+		script = "/" + script
+	}
+	return strings.TrimRight(wiki.URL, "/") + script + "/rest.php" + path
+}
+
+// isHeaderText reports whether the text can stand in a header as it is. Request ids come from
+// outside; one that cannot is left out, the job runs without it.
+func isHeaderText(text string) bool {
+	if text == "" || len(text) > maxHeaderText {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// verdict says what a request without an answer means for its jobs; a cancelled ctx is not asked.
+func (u *unanswered) verdict(ctx context.Context, w runner.Work) verdict {
+	switch {
+	case !u.connected:
+		return verdict{reach: reachAll, result: hold(whyNoConnection(u.err))}
+	case ctx.Err() != nil:
+		return verdict{reach: reachSuspect, result: failed(late(w))}
+	}
+	return verdict{reach: reachSuspect, result: failed(
+		"the connection closed without an answer, as it does when the PHP worker is killed: " + plain(u.err.Error()))}
+}
+
+// whyNoConnection puts the reason into an operator's words.
+func whyNoConnection(err error) string {
+	if name, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the name " + name.Name + " of the wiki's server does not resolve: " + plain(name.Err)
+	}
+	where := "the wiki's server"
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+		where += " at " + op.Addr.String()
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return where + " refuses connections"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no connection to " + where + " in time"
+	}
+	return "no connection to " + where + ": " + plain(err.Error())
+}
+
+// late is the text of a job whose answer did not come in time.
+func late(w runner.Work) string {
+	within := "in time"
+	if w.Timeout > 0 {
+		within = "within " + w.Timeout.String()
+	}
+	return "no answer " + within + "; the wiki may still be running the job, and the next attempt may then run beside it"
+}
