@@ -27,6 +27,7 @@ type Loop struct {
 	commits chan *kv.Batch                        // capacity 1: one commit is in flight at most
 	stopped chan struct{}                         // closed when Run has ended
 	reads   sync.WaitGroup
+	waiters sync.Pool // channels for Do
 }
 
 type submission struct {
@@ -57,6 +58,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 		machine: cfg.Machine, tenant: cfg.Tenant, engine: cfg.Engine, log: cfg.Logger.With("part", "node"),
 		afterStep: cfg.AfterStep,
 		nudge:     make(chan struct{}, 1), commits: make(chan *kv.Batch, 1), stopped: make(chan struct{}),
+		waiters: sync.Pool{New: func() any { return make(chan error, 1) }},
 	}
 }
 
@@ -268,17 +270,14 @@ func (l *Loop) poke() {
 	}
 }
 
-// waiters holds channels for Do, so that a call needs no new one.
-var waiters = sync.Pool{New: func() any { return make(chan error, 1) }} //nolint:gochecknoglobals // a pool of channels has no state to share
-
 // Do applies a command in a partition and waits until it is durable. When ctx ends first, the
 // outcome is unknown.
 func (l *Loop) Do(ctx context.Context, p partition.ID, wiki string, c partition.Command) error {
-	done, _ := waiters.Get().(chan error)
+	done, _ := l.waiters.Get().(chan error)
 	l.Submit(p, &partition.Call{Wiki: wiki, Command: c, Done: func(err error) { done <- err }})
 	select {
 	case err := <-done:
-		waiters.Put(done)
+		l.waiters.Put(done)
 		return err
 	case <-ctx.Done():
 		return ctx.Err() // the channel is left to its late answer
@@ -296,6 +295,8 @@ func (l *Loop) Mail(ctx context.Context, p partition.ID, kind byte, body []byte)
 	select {
 	case err := <-done:
 		return err
+	case <-l.stopped:
+		return ErrStopping
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -296,6 +296,10 @@ func (m *Machine) poison(p partition.ID, err error) {
 	part := m.parts[p]
 	m.event(Event{Kind: Poisoned, Partition: p, Err: err})
 	for _, c := range part.Close() {
+		if c.Err() != nil {
+			m.answer(c.Done, c.Err())
+			continue
+		}
 		m.answer(c.Done, partition.ErrPoisoned)
 	}
 	m.event(Event{Kind: Closed, Partition: p})
