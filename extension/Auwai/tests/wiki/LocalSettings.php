@@ -14,25 +14,36 @@ $wgSitename = 'Auwai test';
 $wgServer = getenv( 'AUWAI_TEST_WIKI' );
 $wgScriptPath = '/w';
 $wgArticlePath = '/wiki/$1';
-$wgDBtype = 'sqlite';
 $wgDBname = 'aawiki';
-$wgSQLiteDataDir = "$auwaiDir/data";
 $wgSecretKey = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
 $wgUpgradeKey = '0123456789abcdef';
 $wgLocalDatabases = [ 'aawiki', 'bbwiki' ];
 $wgLocalisationCacheConf['store'] = 'array';
 $wgLocalisationCacheConf['storeDirectory'] = "$auwaiDir/cache";
 $wgCacheDirectory = "$auwaiDir/cache";
-// As the installer writes them for SQLite: caches apart from the wiki's own transactions.
-$wgObjectCaches[CACHE_DB] = [
-	'class' => SqlBagOStuff::class,
-	'server' => [ 'type' => 'sqlite', 'dbname' => 'wikicache', 'tablePrefix' => '', 'flags' => 0,
-		'variables' => [ 'synchronous' => 'OFF' ], 'dbDirectory' => $wgSQLiteDataDir, 'trxMode' => 'IMMEDIATE' ],
-];
-$wgDBservers = [ [
-	'type' => 'sqlite', 'dbname' => $wgDBname, 'tablePrefix' => '', 'flags' => DBO_DEFAULT, 'load' => 1,
-	'variables' => [ 'synchronous' => 'OFF' ], 'dbDirectory' => $wgSQLiteDataDir, 'trxMode' => 'IMMEDIATE',
-] ];
+$wgDBtype = getenv( 'AUWAI_TEST_DB' );
+if ( $wgDBtype === 'sqlite' ) {
+	$wgSQLiteDataDir = "$auwaiDir/data";
+	$auwaiStore = [
+		'type' => 'sqlite', 'tablePrefix' => '', 'load' => 1, 'variables' => [ 'synchronous' => 'OFF' ],
+		'dbDirectory' => $wgSQLiteDataDir, 'trxMode' => 'IMMEDIATE',
+	];
+	$wgDBservers = [ [ 'dbname' => $wgDBname, 'flags' => DBO_DEFAULT ] + $auwaiStore ];
+	// As the installer does for SQLite: caches apart from the wiki's own transactions.
+	$wgObjectCaches[CACHE_DB] = [
+		'class' => SqlBagOStuff::class, 'server' => [ 'dbname' => 'wikicache', 'flags' => 0 ] + $auwaiStore,
+	];
+} else {
+	$wgDBserver = getenv( 'AUWAI_TEST_DB_SERVER' );
+	$wgDBuser = getenv( 'AUWAI_TEST_DB_USER' );
+	$wgDBpassword = '';
+	if ( $wgDBtype === 'postgres' ) {
+		$wgDBmwschema = 'mediawiki';
+		$wgDBport = getenv( 'AUWAI_TEST_DB_PORT' );
+	} else {
+		$wgDBTableOptions = 'ENGINE=InnoDB, DEFAULT CHARSET=binary';
+	}
+}
 $wgMainCacheType = CACHE_DB;
 $wgSessionCacheType = CACHE_DB;
 $wgLanguageCode = 'en';
