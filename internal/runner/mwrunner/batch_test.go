@@ -123,6 +123,8 @@ func TestWhatIsLeftOfABatchDependsOnItsEnd(t *testing.T) {
 		{"stopped for time", func(w http.ResponseWriter) { write(w, last("time")) }, left{}, ""},
 		{"stopped for memory", func(w http.ResponseWriter) { write(w, last("memory")) }, left{}, ""},
 		{"became read-only", func(w http.ResponseWriter) { write(w, last("readonly")) }, left{uncounted, uncounted}, "became read-only"},
+		{"replicas lag", func(w http.ResponseWriter) { write(w, last("lag")) }, left{uncounted, uncounted}, "lag behind"},
+		{"the database went away", func(w http.ResponseWriter) { write(w, last("database")) }, left{uncounted, uncounted}, "database"},
 		{"a job was forgotten", func(w http.ResponseWriter) { write(w, last("")) }, left{retry, 0}, "without saying what became"},
 		{"the job after it is reported", func(w http.ResponseWriter) { write(w, okLine("J3"), last("")) }, left{retry, done}, "without saying what became"},
 		{"foreign and repeated lines", func(w http.ResponseWriter) {
@@ -176,7 +178,7 @@ func TestTheAnswerDecidesTheOutcomeOfABatch(t *testing.T) {
 		{"bad signature", 403, "", `{"message":"The signature is 4000 seconds old"}`, uncounted, true, "4000 seconds old. Compare secret_file"},
 		{"extension not loaded", 404, "", `{"message":"did not match any known handler"}`, dead, true, "Auwai is not loaded"},
 		{"redirect", 302, "Location: /x", "", dead, true, "/x"},
-		{"switched off", 501, "", "", dead, true, "501"},
+		{"switched off", 501, "", "", dead, true, "wgAuwaiSecret"},
 		{"too many", 429, "Retry-After: 3", "", retry, true, "429"},
 		{"unavailable", 503, "", "", retry, true, "503"},
 		{"bad gateway", 502, "", "", retry, false, "502"},

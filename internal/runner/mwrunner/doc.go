@@ -43,7 +43,8 @@
 //	permanent                 permanent
 //	retry is false            done, the error noted: the class forbids retries (as EventBus answers)
 //	else                      failed
-//	no line, answer complete  no result: the wiki stopped for time or memory; readonly is a hold
+//	no line, answer complete  hold when the last line says readonly, lag or database; else no result,
+//	                          since the wiki stopped for time or memory, if any job got one
 //	no line, answer cut off   the first of them failed ("PHP died"), the others have no result
 //
 // # Invariants

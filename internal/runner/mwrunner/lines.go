@@ -24,7 +24,7 @@ type line struct {
 
 	Done    bool   `json:"done"`
 	Spool   int    `json:"spool"`   // items left in the wiki's spool
-	Stopped string `json:"stopped"` // why jobs were left: "", time, readonly, memory
+	Stopped string `json:"stopped"` // why jobs were left: "", time, memory, readonly, lag, database, client
 }
 
 // why returns the line's reason in words, "" for none.
@@ -92,9 +92,14 @@ func (b *batch) linger(source io.Reader, cancel context.CancelFunc) {
 // would be repeated for ever.
 func (b *batch) complete(last line, parts []part, results int) ending {
 	end := ending{complete: true, spool: max(last.Spool, 0)}
+	holds := map[string]string{
+		"readonly": "the wiki became read-only",
+		"lag":      "the replicas of the wiki's database lag behind",
+		"database": "the wiki has lost the connection to its database",
+	}
 	switch {
-	case last.Stopped == "readonly":
-		end.verdict = verdict{reach: reachAll, result: hold("the wiki became read-only")}
+	case holds[last.Stopped] != "":
+		end.verdict = verdict{reach: reachAll, result: hold(holds[last.Stopped])}
 	case last.Stopped == "":
 		end.verdict = verdict{reach: reachSuspect, result: failed("the wiki ended the request without saying what became of this job")}
 	case len(parts) > 0 && results == 0:

@@ -169,8 +169,12 @@ func (a answer) judgeBreakdown(m message, said string) verdict {
 	case http.StatusInternalServerError:
 		return verdict{reach: reachSuspect, result: failed(whyJobFailed(m))}
 	case http.StatusNotImplemented:
+		remedy := "$wgEventBusEnableRunJobAPI = true"
+		if a.kind == Auwai {
+			remedy = "$wgAuwaiSecret"
+		}
 		return verdict{reach: reachAll, result: permanent("the wiki's endpoint for jobs is switched off (501)" + said +
-			". Set $wgEventBusEnableRunJobAPI = true there, then retry")}
+			". Set " + remedy + " there, then retry")}
 	case http.StatusServiceUnavailable:
 		return verdict{reach: reachAll, result: failed("the wiki's server is not available (503)" + said)}
 	case http.StatusGatewayTimeout:
