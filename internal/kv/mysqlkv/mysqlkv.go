@@ -1,0 +1,130 @@
+package mysqlkv
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"auwai/internal/fault"
+	"auwai/internal/kv"
+)
+
+// Engine is the kv engine on one server. It is safe for concurrent use.
+type Engine struct {
+	cfg        Config
+	names      names
+	vars       variables
+	durability Durability
+	commits    *sql.DB // reads and commits
+	snapshots  *sql.DB // one connection for each open snapshot
+
+	mu     sync.Mutex
+	closed bool                   // Guarded by mu.
+	open   map[*snapshot]struct{} // Guarded by mu: the snapshots that Close ends.
+	calls  sync.WaitGroup         // the running calls; Add only under mu, while not closed
+}
+
+var (
+	_ kv.Engine   = (*Engine)(nil)
+	_ kv.Snapshot = (*snapshot)(nil)
+)
+
+// Open connects to the server, checks that it keeps the contract, and makes the tables when they are
+// missing. A server whose acknowledgements are not durable, or whose limits are too small, is refused
+// with an error that names the variable, its value and the remedy.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("mysqlkv: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	vars, err := probe(ctx, cfg)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "mysqlkv: open")
+	}
+	durability, err := vars.check(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Send == SendAuto {
+		cfg.Send = SendSeparate
+		if vars.mariadb() {
+			cfg.Send = SendCompound
+		}
+	}
+	e := &Engine{
+		cfg: cfg, names: tableNames(cfg.TablePrefix), vars: vars, durability: durability,
+		open: make(map[*snapshot]struct{}),
+	}
+	if err := e.connect(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// probe reads the variables that decide how a session is set up, so it has no settings itself.
+func probe(ctx context.Context, cfg Config) (variables, error) {
+	db, err := openPool(cfg.DSN, nil)
+	if err != nil {
+		return nil, err
+	}
+	vars, err := readVariables(ctx, db)
+	return vars, errors.Join(err, db.Close())
+}
+
+func (e *Engine) connect(ctx context.Context) error {
+	var err error
+	if e.commits, err = openCommits(e.cfg, e.vars); err != nil {
+		return err
+	}
+	if e.snapshots, err = openSnapshots(e.cfg, e.vars); err != nil {
+		return err
+	}
+	return ensureSchema(ctx, e.commits, e.names)
+}
+
+// Durability returns what an acknowledged commit meant on this server when it was opened.
+func (e *Engine) Durability() Durability { return e.durability }
+
+// Close waits for running calls, ends all snapshots and closes all connections. Closing again does
+// nothing.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	open := e.open
+	e.open = nil
+	e.mu.Unlock()
+	e.calls.Wait()
+	for s := range open {
+		s.end()
+	}
+	for _, db := range []*sql.DB{e.commits, e.snapshots} {
+		if db != nil {
+			// It fails when the server is gone before its connections, and then nothing is lost.
+			_ = db.Close()
+		}
+	}
+	return nil
+}
+
+// enter begins a call; leave ends it. The context that enter returns ends with Config.Timeout.
+func (e *Engine) enter(ctx context.Context) (context.Context, func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, fmt.Errorf("mysqlkv: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, nil, kv.ErrClosed
+	}
+	e.calls.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
+	return ctx, func() { cancel(); e.calls.Done() }, nil
+}
