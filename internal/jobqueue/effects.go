@@ -6,14 +6,15 @@ import (
 	"auwai/internal/ident"
 )
 
-// The effects of commands, released in order when they are durable. Dispatch keeps its windows by
-// them.
+// The effects of commands, released in order when they are durable. Dispatch gives each to
+// Mem.Observe, and keeps its windows by them. Settles says that it ends a mark in Mem.
 
 // BecameReady says that a job is ready at its place (Pair, Band, Seq). Job is the whole record with
-// payload, so that it need not be read back; it is not changed after.
+// payload, so that it need not be read back; it is not changed after. After an attempt that was not
+// counted, the place may be the old one.
 type BecameReady struct {
 	Job     *Job
-	Settles bool // Mem.Settled(Job.ID) is due
+	Settles bool
 }
 
 // Changed says that a ready job has another record, and perhaps another place: OldBand, OldSeq.
@@ -24,7 +25,7 @@ type Changed struct {
 	Settles bool
 }
 
-// Gone says that a job that waited at a place is not ready any more (cancelled, superseded, …).
+// Gone says that a job that waited at a place is not ready any more (cancelled, superseded).
 type Gone struct {
 	ID      ident.Suffix
 	Pair    Pair
@@ -44,19 +45,34 @@ type BecameDelayed struct {
 // RootMoved says that a root has a newer generation: ready jobs of the pair with this signature that
 // Older reports are superseded. Dispatch drops them from its windows by the command Supersede.
 type RootMoved struct {
-	Pair Pair
-	Root RootRecord
+	Pair      Pair
+	Signature string
+	Root      RootRecord
 }
 
-// Finished says that a job's life ended in a final state, for metrics.
+// Finished says that a job's life ended in a final state, or that it died, for metrics.
 type Finished struct {
+	ID      ident.Suffix
 	Pair    Pair
 	State   State
-	Tries   int
+	Tries   int // attempts that counted, a successful one included
 	Created time.Time
+	Settles bool
 }
 
 // Retried says that an attempt failed and the job waits again, for metrics.
 type Retried struct {
 	Pair Pair
+}
+
+// Recovered says what an opening found claimed: by an owner that ended without a word, and by one
+// that stopped in order.
+type Recovered struct {
+	Crashed, Orderly int
+}
+
+// Repaired says that a key was found that leads nowhere, and was removed: a defect of the program,
+// to be logged.
+type Repaired struct {
+	Text string
 }

@@ -1,6 +1,8 @@
 package jobqueue
 
 import (
+	"time"
+
 	"auwai/internal/ident"
 )
 
@@ -8,21 +10,36 @@ import (
 // first second are in memory only, and which jobs have changes on their way. It is used by the
 // node's loop only: by commands in Apply, and by dispatch. It dies with the ownership, and the next
 // opening makes it anew from the running keys.
+//
+// Commands change it in the order in which they are applied, so it is ahead of the store by the
+// commits on their way. A job that such a commit touches cannot be claimed until it is durable.
 type Mem struct {
 	running map[ident.Suffix]*Claim
+	ended   int // claims in running whose end is applied and not durable
 	dirty   map[ident.Suffix]int
-	perPair map[Pair]int64 // claims in memory only
+	perPair map[Pair]int64 // claims in memory only, those that ended left out
+	scans   int
+	moved   map[ident.Suffix]struct{} // settled while a scan was under way
+	work    work                      // reused by each Apply
 }
 
 // Claim is a node's hold on a job for one attempt.
 type Claim struct {
 	Job *Job // as it was when claimed; nothing changes a running job's record but its own outcome
+	// Start, Deadline and Attempts are what a stored claim remembers: when the attempt began, when it
+	// should have ended, and how many attempts the queue allows. Set by dispatch after Mem.Claim.
+	Start    time.Time
+	Deadline time.Time
+	Attempts int
 	// Stored says that the claim has a running key, instead of the ready key.
 	Stored bool
-	// Storing says that a command is on its way that stores it.
+	// Storing says that a command is on its way that stores it. Set and cleared by dispatch; cleared
+	// also when the claim is stored.
 	Storing bool
 	// KeyTaken says that a newer twin has the de-duplication key now.
 	KeyTaken bool
+	found    bool // read from the store at opening: who has the key is not known
+	ended    bool // its end is applied and not durable
 }
 
 // NewMem returns an empty memory.
@@ -31,6 +48,7 @@ func NewMem() *Mem {
 		running: map[ident.Suffix]*Claim{},
 		dirty:   map[ident.Suffix]int{},
 		perPair: map[Pair]int64{},
+		moved:   map[ident.Suffix]struct{}{},
 	}
 }
 
@@ -49,38 +67,119 @@ func (m *Mem) Claim(j *Job) (*Claim, bool) {
 	return c, true
 }
 
-// Release gives a claim back that was never stored: the job is ready again at its old place.
-func (m *Mem) Release(id ident.Suffix) {
-	if c, ok := m.running[id]; ok && !c.Stored && !c.Storing {
-		m.drop(c)
+// Release gives a claim back that was never stored: the job is ready again at its old place. It
+// reports false, and does nothing, for a claim that is stored or on its way to be: that one ends by
+// a Finish with OutcomeUncounted.
+func (m *Mem) Release(id ident.Suffix) bool {
+	c, ok := m.running[id]
+	if !ok || c.Stored || c.Storing || c.ended {
+		return false
 	}
+	delete(m.running, id)
+	m.unmemory(c.Job.Pair)
+	return true
 }
 
 // Running returns the claim of a job, nil when it is not claimed.
-func (m *Mem) Running(id ident.Suffix) *Claim { return m.running[id] }
+func (m *Mem) Running(id ident.Suffix) *Claim {
+	if c := m.running[id]; c != nil && !c.ended {
+		return c
+	}
+	return nil
+}
 
 // Claims returns the number of claims.
-func (m *Mem) Claims() int { return len(m.running) }
+func (m *Mem) Claims() int { return len(m.running) - m.ended }
 
 // InMemory returns the number of a pair's claims that are in memory only: they are counted as ready
 // in the store and run in truth.
 func (m *Mem) InMemory(p Pair) int64 { return m.perPair[p] }
 
+// Counts returns the counts of a pair as they are, given those of its record: claims in memory run.
+func (m *Mem) Counts(p Pair, stored Counts) Counts {
+	n := min(m.perPair[p], stored.Ready)
+	stored.Ready -= n
+	stored.Running += n
+	return stored
+}
+
 // Each calls f for every claim, in no particular order.
 func (m *Mem) Each(f func(*Claim)) {
 	for _, c := range m.running {
-		f(c)
+		if !c.ended {
+			f(c)
+		}
 	}
 }
 
-func (m *Mem) drop(c *Claim) {
-	delete(m.running, c.Job.ID)
+// Observe takes an effect of the partition. Dispatch calls it for each one, in their order, before
+// it acts on it: a change that is durable now does not keep its job from being claimed any more.
+func (m *Mem) Observe(effect any) {
+	switch e := effect.(type) {
+	case BecameReady:
+		m.settle(e.Job.ID, e.Settles)
+	case Changed:
+		m.settle(e.Job.ID, e.Settles)
+	case Gone:
+		m.settle(e.ID, e.Settles)
+	case BecameDelayed:
+		m.settle(e.ID, e.Settles)
+	case Finished:
+		m.settle(e.ID, e.Settles)
+	}
+}
+
+// BeginScan says that a range of the store is being read for jobs to claim. What changes while it is
+// read may stand in the answer as it was before; Moved tells, until EndScan.
+func (m *Mem) BeginScan() { m.scans++ }
+
+// Moved reports whether what a scan under way says of a job may be out of date: its entry is to be
+// ignored, since an effect after BeginScan said where the job stands.
+func (m *Mem) Moved(id ident.Suffix) bool {
+	_, ok := m.moved[id]
+	return ok
+}
+
+// EndScan ends a BeginScan, after the answer was looked at.
+func (m *Mem) EndScan() {
+	if m.scans--; m.scans <= 0 {
+		m.scans = 0
+		clear(m.moved)
+	}
+}
+
+func (m *Mem) settle(id ident.Suffix, settles bool) {
+	if !settles {
+		return
+	}
+	if m.scans > 0 {
+		m.moved[id] = struct{}{}
+	}
+	// A claim ends before anything else touches its job, so its end is settled first.
+	if c := m.running[id]; c != nil && c.ended {
+		delete(m.running, id)
+		m.ended--
+		return
+	}
+	if m.dirty[id]--; m.dirty[id] <= 0 {
+		delete(m.dirty, id)
+	}
+}
+
+// touch marks a job as changed by a command that is not durable yet.
+func (m *Mem) touch(id ident.Suffix) { m.dirty[id]++ }
+
+// end marks a claim as ended by a command that is not durable yet.
+func (m *Mem) end(c *Claim) {
 	if !c.Stored {
 		m.unmemory(c.Job.Pair)
 	}
+	c.ended = true
+	m.ended++
 }
 
 func (m *Mem) stored(c *Claim) {
+	c.Storing = false
 	if !c.Stored {
 		c.Stored = true
 		m.unmemory(c.Job.Pair)
@@ -90,16 +189,5 @@ func (m *Mem) stored(c *Claim) {
 func (m *Mem) unmemory(p Pair) {
 	if m.perPair[p]--; m.perPair[p] <= 0 {
 		delete(m.perPair, p)
-	}
-}
-
-// touch marks a job as changed by a command that is not durable yet; Settled takes the mark back.
-func (m *Mem) touch(id ident.Suffix) { m.dirty[id]++ }
-
-// Settled says that one change of a job is durable. Dispatch calls it for each effect that has a
-// Settles field.
-func (m *Mem) Settled(id ident.Suffix) {
-	if m.dirty[id]--; m.dirty[id] <= 0 {
-		delete(m.dirty, id)
 	}
 }

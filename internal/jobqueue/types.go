@@ -9,7 +9,8 @@ import (
 // State is where a job stands; see the diagram in the package comment.
 type State uint8
 
-// The states. Accepted is a job that is still in a lane: it has no record yet.
+// The states. Accepted is a job that is still in a lane: it has no record yet. A record holds Ready,
+// Delayed or Dead; that a job runs is told by its claim.
 const (
 	Accepted State = iota
 	Delayed
@@ -51,40 +52,35 @@ type Root struct {
 
 // Job is a job that waits, runs or is dead. A record in the store, with its payload.
 type Job struct {
-	ID     ident.Suffix
+	ID ident.Suffix
 	Pair
-	State  State
-	Band   Band
-	Seq    uint64 // place in the ready order, when Ready or Running; fresh each time
-	Enq    uint64 // place in the order of arrival; never changes
-	Key    string // de-duplication key, "" for none
-	Root   Root
-	Domain string // meta.domain of the event, "" for jobs of the API
-	FromEvent bool // the payload is an event, byte for byte
+	State     State
+	Band      Band
+	Seq       uint64 // place: in the ready order, fresh each time; among the dead; 0 when Delayed
+	Enq       uint64 // place in the order of arrival, of the newest event that the job stands for
+	Key       string // de-duplication key, "" for none
+	Root      Root
+	Domain    string // meta.domain of the event, "" for jobs of the API
+	FromEvent bool   // the payload is an event, byte for byte
 
 	Created time.Time // receive stamp
 	RunAt   time.Time // not before; zero for at once
 	Due     time.Time // when Delayed: the later of RunAt and the end of a back-off
+	Died    time.Time // when Dead: receive stamp of the death
 
-	Tries    int // attempts that count against the limit
-	Crashes  int // attempts that ended with the service itself
-	Attempts []Attempt // the last MaxAttempts, oldest first
+	Tries     int       // attempts that count against the limit
+	Crashes   int       // attempts that ended with the service itself
+	Attempts  []Attempt // the last MaxAttempts, oldest first
 	LastError string
 
 	RequestID string
 	ClientID  string
 
-	Payload []byte   // nil when Blob is set
-	Blob    BlobRef  // a payload that was stored ahead
+	Payload []byte  // nil when Blob is set
+	Blob    BlobRef // a payload that was stored ahead
 }
 
-// MaxAttempts is how many attempts a record keeps; older ones are dropped, Tries still counts them.
-const MaxAttempts = 10
-
-// MaxError bounds the bytes of an error's text in a record.
-const MaxError = 1 << 10
-
-// BlobRef names a payload in blocks, stored in earlier commits.
+// BlobRef names a payload in blocks, stored in earlier commits by StoreBlob.
 type BlobRef struct {
 	ID   ident.Suffix
 	Size int // 0: none
@@ -102,17 +98,18 @@ type Outcome uint8
 
 // The outcomes of an attempt.
 const (
-	OutcomeDone     Outcome = iota + 1
-	OutcomeFailed           // counts; retried after a delay while attempts are left
-	OutcomePermanent        // dead at once
-	OutcomeUncounted        // the wiki was not able: held, returns to ready, not counted
-	OutcomeCrash            // found claimed after an unclean stop; counts
-	OutcomeOrderly          // cut short by an orderly stop; not counted
+	OutcomeDone      Outcome = iota + 1
+	OutcomeFailed            // counts; retried after a delay while attempts are left
+	OutcomePermanent         // dead at once
+	OutcomeUncounted         // the wiki was not able: held, returns to ready, not counted
+	OutcomeCrash             // found claimed after an unclean stop; counts
+	OutcomeOrderly           // cut short by an orderly stop; not counted
 )
 
-// New is a job to be pushed. ID is minted by the session that accepted it.
+// New is a job to be pushed. ID is minted by the session that accepted it; it is never used for
+// another job, and without a Source it is pushed once.
 type New struct {
-	ID        ident.Suffix
+	ID ident.Suffix
 	Pair
 	Band      Band
 	Key       string
@@ -130,15 +127,15 @@ type New struct {
 // Source identifies a job across repeats: of an event, by its id and a hash of its bytes; of an API
 // job, by its client id. The zero value means that only the job's own ID identifies it.
 type Source struct {
-	Name  string // "e:" + event id, or "c:" + client id; shortened in the key
-	Hash  [8]byte // of the event's bytes; zero for client ids
+	Name string  // "e:" + event id, or "c:" + client id; shortened in the key
+	Hash [8]byte // of the event's bytes; zero for client ids
 }
 
 // Pushed answers one New.
 type Pushed struct {
 	ID          ident.Suffix
 	DuplicateOf ident.Suffix // the waiting twin it was merged into; zero: none
-	Repeated    bool         // the same source came before; ID is the first job's
+	Repeated    bool         // the same source came before; ID is the first job's, State is not known
 	Flagged     bool         // the same event id came before with other bytes
 	State       State
 }
@@ -146,14 +143,43 @@ type Pushed struct {
 // Policy is what the active configuration says of a queue; commands carry it, so that applying them
 // depends on nothing outside.
 type Policy struct {
-	Attempts    int
+	Attempts    int           // attempts that may fail; below 1 is taken as 1
 	RetryDelay  time.Duration // after the first failure
 	RetryFactor float64
-	HistoryAge  time.Duration
 }
 
 // Counts of a pair. Ready, Delayed, Running, Dead are exact. As stored, Ready includes the jobs that
 // are claimed in memory only; Mem.Counts tells them apart.
 type Counts struct {
 	Ready, Delayed, Blocked, Running, Dead, Sweeping int64
+}
+
+// IsZero reports whether nothing is counted.
+func (c Counts) IsZero() bool { return c == Counts{} }
+
+// String returns the state's name as the API shows it.
+func (s State) String() string {
+	names := [...]string{"accepted", "delayed", "ready", "blocked", "running", "done", "dead", "cancelled", "superseded", "expired", "duplicate"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "unknown"
+}
+
+// String returns the band's name as configuration and API use it.
+func (b Band) String() string {
+	names := [...]string{"interactive", "normal", "bulk"}
+	if int(b) < len(names) {
+		return names[b]
+	}
+	return "unknown"
+}
+
+// String returns the outcome's name as the API shows it.
+func (o Outcome) String() string {
+	names := [...]string{"", "done", "failed", "permanent", "uncounted", "crash", "orderly"}
+	if o > 0 && int(o) < len(names) {
+		return names[o]
+	}
+	return "unknown"
 }

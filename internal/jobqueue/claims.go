@@ -1,0 +1,26 @@
+package jobqueue
+
+import "auwai/internal/partition"
+
+// StoreClaims writes claims that were in memory only: the ready key goes, the running key comes, so
+// that the next owner knows of them. Claims that have ended meanwhile are left out.
+type StoreClaims struct {
+	Claims []*Claim
+	// Orderly says that an orderly stop cuts the attempts short: they are not counted when found.
+	// Claims that are stored already are marked too.
+	Orderly bool
+	Cursors []Cursor
+}
+
+// Apply stores the claims.
+func (c *StoreClaims) Apply(tx *partition.Tx) error {
+	w := begin(tx, 0)
+	for _, claim := range c.Claims {
+		if w.running(claim.Job.ID) == claim && (c.Orderly || !w.isStored(claim)) {
+			w.storeClaim(claim, c.Orderly)
+		}
+	}
+	w.moveCursors(c.Cursors)
+	w.finish()
+	return nil
+}

@@ -1,0 +1,211 @@
+package jobqueue
+
+import (
+	"time"
+
+	"auwai/internal/backoff"
+	"auwai/internal/ident"
+	"auwai/internal/kv"
+	"auwai/internal/partition"
+)
+
+// jitter is the greatest share of itself by which a back-off is lengthened.
+const jitter = 0.1
+
+// Ended is the outcome of one attempt.
+type Ended struct {
+	// Claim is the attempt's claim. Nil: the claim of the job ID.
+	Claim *Claim
+	ID    ident.Suffix
+
+	Outcome    Outcome
+	Error      string // cut to MaxError bytes; kept for failures
+	Start, End time.Time
+	RetryAfter time.Duration // least delay before the next attempt, 0 for none; at most a week
+	Policy     Policy        // for OutcomeFailed and OutcomeCrash
+	Jitter     float64       // a number from [0, 1), from a source of the caller's
+}
+
+// Cursor says that no ready job of the band that waits is before Seq. Claims in memory are looked
+// after by the command itself.
+type Cursor struct {
+	Pair Pair
+	Band Band
+	Seq  uint64
+}
+
+// Finish ends attempts. What becomes of each job:
+//
+//	done               its record goes, history is written
+//	failed, crash      counted; delayed for a back-off while attempts are left, else dead
+//	permanent          counted; dead at once
+//	uncounted, orderly back to ready, not counted: at its old place when the claim was never stored
+//
+// A job that waits again passes the root rule and the twin rule first. An outcome whose claim is
+// lost changes nothing.
+type Finish struct {
+	Outcomes []Ended
+	// Cursors move the places from which scans begin.
+	Cursors []Cursor
+	// Done is how many of Outcomes were taken, after success. It is less than all when much had to
+	// be written back; the caller sends the rest again, in another command.
+	Done int
+	// Lost has the indexes of the outcomes whose claim was lost.
+	Lost []int
+}
+
+// Reads names what jobs that wait again will look at.
+func (c *Finish) Reads(dst []kv.Key, p partition.ID) []kv.Key {
+	for i := range c.Outcomes {
+		e := &c.Outcomes[i]
+		if e.Outcome == OutcomeDone || e.Claim == nil {
+			continue
+		}
+		j := e.Claim.Job
+		if j.Root.Signature != "" {
+			dst = append(dst, RootKey(p, j.Pair, j.Root.Signature))
+		}
+		if j.Key != "" && e.Claim.KeyTaken {
+			dst = append(dst, twinKey(p, j.Pair, j.Key))
+		}
+	}
+	return dst
+}
+
+// Apply ends the attempts.
+func (c *Finish) Apply(tx *partition.Tx) error {
+	w := begin(tx, 0)
+	c.Done, c.Lost = len(c.Outcomes), c.Lost[:0]
+	for i := range c.Outcomes {
+		if w.full(i) {
+			c.Done = i
+			break
+		}
+		e := &c.Outcomes[i]
+		claim := e.Claim
+		if claim == nil {
+			claim = w.mem.Running(e.ID)
+		}
+		if claim == nil || w.running(claim.Job.ID) != claim {
+			c.Lost = append(c.Lost, i)
+			continue
+		}
+		w.end(claim, e)
+	}
+	w.moveCursors(c.Cursors)
+	w.finish()
+	return nil
+}
+
+func (w *work) end(c *Claim, e *Ended) {
+	switch e.Outcome {
+	case OutcomeDone:
+		w.endDone(c, e)
+	case OutcomeUncounted, OutcomeOrderly:
+		w.endUncounted(c)
+	default:
+		w.endFailed(c, e)
+	}
+}
+
+func (w *work) endDone(c *Claim, e *Ended) {
+	j := c.Job
+	w.unclaim(c)
+	if j.Key != "" {
+		w.leaveKey(c)
+	}
+	w.remove(j)
+	a := Attempt{Start: e.Start, End: e.End, Outcome: OutcomeDone}
+	w.close(j, closing{state: Done, attempt: &a, settles: true})
+}
+
+// endUncounted returns a job as if the attempt had not been.
+func (w *work) endUncounted(c *Claim) {
+	if w.isStored(c) || w.keyTaken(c) {
+		w.unclaim(c)
+		j := *c.Job
+		w.rest(&j, time.Time{}, w.holdsKey(c), true)
+		return
+	}
+	j := c.Job
+	if _, older := w.olderThanRoot(j); older {
+		w.unclaim(c)
+		again := *j
+		w.rest(&again, time.Time{}, true, true) // ends it
+		return
+	}
+	w.ending = append(w.ending, c)
+	w.effect(BecameReady{Job: j, Settles: true})
+}
+
+func (w *work) endFailed(c *Claim, e *Ended) {
+	w.unclaim(c)
+	j := *c.Job
+	text := cutText(e.Error, MaxError)
+	j.Tries++
+	if e.Outcome == OutcomeCrash {
+		j.Crashes++
+	}
+	j.addAttempt(Attempt{Start: e.Start, End: e.End, Outcome: e.Outcome, Error: text})
+	j.LastError = text
+	if e.Outcome == OutcomePermanent || j.Tries >= max(e.Policy.Attempts, 1) {
+		w.die(&j, w.holdsKey(c), true)
+		return
+	}
+	due := time.Time{}
+	if d := e.delay(j.Tries); d > 0 {
+		due = ceilMilli(w.wall.Add(d))
+	}
+	if w.rest(&j, due, w.holdsKey(c), true) == nil && j.State != Superseded {
+		w.effect(Retried{Pair: j.Pair})
+	}
+}
+
+// delay returns the back-off after the given number of failures.
+func (e *Ended) delay(failures int) time.Duration {
+	p := backoff.Policy{First: e.Policy.RetryDelay, Factor: e.Policy.RetryFactor, Max: maxDelay, Jitter: jitter}
+	return max(p.Delay(failures, e.Jitter), min(e.RetryAfter, maxDelay))
+}
+
+// die puts a job among the dead, where it is kept until it is retried or expires.
+func (w *work) die(j *Job, keyHeld, settles bool) {
+	if j.Key != "" {
+		w.giveKeyBack(j, keyHeld)
+	}
+	w.placeDead(j)
+	w.save(j)
+	w.indexWaiting(j)
+	w.effect(Finished{ID: j.ID, Pair: j.Pair, State: Dead, Tries: j.Tries, Created: j.Created, Settles: settles})
+}
+
+// holdsKey reports whether the claim's job has its key for certain.
+func (w *work) holdsKey(c *Claim) bool { return !c.found && !w.keyTaken(c) }
+
+// leaveKey deletes the key of a claim's job, when it still has it.
+func (w *work) leaveKey(c *Claim) {
+	if w.keyTaken(c) {
+		return
+	}
+	w.giveKeyBack(c.Job, !c.found)
+}
+
+// moveCursors moves cursors forward, but not beyond a claim in memory: its ready key is still there
+// and it may return to its place.
+func (w *work) moveCursors(cursors []Cursor) {
+	for _, cur := range cursors {
+		if cur.Band >= Bands {
+			continue
+		}
+		for _, c := range w.mem.running { // the order does not matter: a minimum
+			j := c.Job
+			if !w.isStored(c) && j.Pair == cur.Pair && j.Band == cur.Band && w.running(j.ID) != nil {
+				cur.Seq = min(cur.Seq, j.Seq)
+			}
+		}
+		s := w.pair(cur.Pair)
+		if !s.Counts.IsZero() && cur.Seq > s.Cursor[cur.Band] {
+			s.Cursor[cur.Band] = cur.Seq
+			s.dirty = true
+		}
+	}
+}
