@@ -1,0 +1,88 @@
+package purgerunner
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"auwai/internal/jobqueue"
+	"auwai/internal/runner"
+)
+
+// down remembers the servers that could not be reached during one Work, so that 200 URLs do not
+// wait for the same dead server 200 times. Safe for concurrent use.
+type down struct {
+	mu  sync.Mutex
+	why map[*server]string // guarded by mu
+}
+
+func newDown() *down { return &down{why: map[*server]string{}} }
+
+func (d *down) get(s *server) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.why[s]
+}
+
+func (d *down) set(s *server, why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.why[s] = why
+}
+
+// through sends one URL through the layers, one after the other, whatever becomes of it on a
+// server. ok is false when ctx was cancelled and the purge is not whole.
+func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Result, ok bool) {
+	var wrong []string
+	for _, layer := range r.layers {
+		why := make([]string, len(layer))
+		var servers sync.WaitGroup
+		for i, s := range layer {
+			if i == len(layer)-1 { // the last one needs no goroutine
+				why[i] = s.purgeUnlessDown(ctx, p, d)
+				break
+			}
+			servers.Go(func() { why[i] = s.purgeUnlessDown(ctx, p, d) })
+		}
+		servers.Wait()
+		if isCancelled(ctx) {
+			return runner.Result{}, false
+		}
+		for i, s := range layer {
+			if why[i] != "" {
+				wrong = append(wrong, "cache "+s.address+": "+why[i])
+			}
+		}
+		if ctx.Err() != nil {
+			wrong = append(wrong, "the time-out of the purge has passed")
+			break
+		}
+	}
+	if len(wrong) > 0 {
+		return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: cut(strings.Join(wrong, "; "))}, true
+	}
+	return runner.Result{Outcome: jobqueue.OutcomeDone}, true
+}
+
+// purgeUnlessDown purges the URL on the server and returns what went wrong, "" for nothing.
+func (s *server) purgeUnlessDown(ctx context.Context, p *purge, d *down) string {
+	if why := d.get(s); why != "" {
+		return why
+	}
+	why, unreachable := s.purge(ctx, p.target, p.requestID)
+	if unreachable && ctx.Err() == nil {
+		d.set(s, why)
+	}
+	return why
+}
+
+// cut bounds an error's text to what a job's record keeps, never through a character.
+func cut(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	n := min(len(text), jobqueue.MaxError)
+	for n > 0 && n < len(text) && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

@@ -1,0 +1,104 @@
+package purgerunner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is one cache. Safe for concurrent use.
+type server struct {
+	address   string
+	transport *http.Transport
+	userAgent string
+	timeout   time.Duration
+	slots     chan struct{} // one for each connection
+}
+
+// purge asks the cache to forget a URL and returns what went wrong, "" for nothing. unreachable
+// says that there was no connection.
+func (s *server) purge(ctx context.Context, t target, requestID string) (why string, unreachable bool) {
+	// The wait for a connection is not the cache's fault, so its time-out begins after it.
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return "not asked in time", false
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	resp, err := s.transport.RoundTrip(s.request(ctx, t, requestID))
+	if err != nil {
+		return whyNoAnswer(err, s.timeout)
+	}
+	defer resp.Body.Close()
+	//nolint:errcheck // only for the connection's sake; the status has come
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
+	switch {
+	case resp.StatusCode >= 200 && resp.StatusCode < 300, resp.StatusCode == http.StatusNotFound:
+		return "", false
+	case resp.StatusCode == http.StatusMethodNotAllowed, resp.StatusCode == http.StatusForbidden:
+		return fmt.Sprintf("does not allow PURGE from here (%s): add the service's address to its access list",
+			quote(resp.Status)), false
+	}
+	return "answered " + quote(resp.Status), false
+}
+
+// request returns the request in absolute form.
+func (s *server) request(ctx context.Context, t target, requestID string) *http.Request {
+	req := (&http.Request{
+		Method: "PURGE",
+		// Opaque goes into the request line as it is, after the scheme; Host is only dialled.
+		URL:    &url.URL{Scheme: "http", Host: s.address, Opaque: "//" + t.authority + t.path},
+		Host:   t.authority,
+		Header: http.Header{"User-Agent": {s.userAgent}, "Accept": {"*/*"}},
+		// A purge can be sent twice, so an idle connection that turns out to be closed is no
+		// failure. An empty value is not sent; package net/http understands it so.
+		Body: http.NoBody,
+	}).WithContext(ctx)
+	req.Header["Idempotency-Key"] = nil
+	req.TransferEncoding = []string{"identity"} // makes net/http write Content-Length: 0, as MediaWiki does
+	if isHeaderText(requestID) {
+		req.Header.Set("X-Request-Id", requestID)
+	}
+	return req
+}
+
+// isHeaderText reports whether a request id can stand in a header as it is; else it is left out.
+func isHeaderText(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] >= 0x7f {
+			return false
+		}
+	}
+	return text != "" && len(text) <= maxHeaderText
+}
+
+// whyNoAnswer puts the reason into an operator's words.
+func whyNoAnswer(err error, timeout time.Duration) (why string, unreachable bool) {
+	if name, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the name " + name.Name + " does not resolve", true
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	unreachable = ok && op.Op == "dial"
+	late := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refuses connections", true
+	case late && unreachable:
+		return "no connection in time", true
+	case late:
+		return "no answer within " + timeout.String(), false
+	case unreachable:
+		return "no connection: " + op.Err.Error(), true
+	}
+	return "no answer: " + strings.TrimPrefix(err.Error(), "net/http: "), false
+}
