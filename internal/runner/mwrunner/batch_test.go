@@ -329,6 +329,21 @@ func TestABatchThatTakesTooLongFailsTheJobThatRuns(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsWholeWithItsLastLine(t *testing.T) {
+	release := make(chan struct{})
+	wiki := serve(t, mwrunner.Auwai, func(w http.ResponseWriter, _ *http.Request) {
+		write(w, okLine("J1"), `{"done":true,"spool":0,"stopped":"time"}`)
+		<-release // deferred updates
+	})
+	work := batchWork("J1", "J2")
+	work.Timeout = 300 * time.Millisecond
+	got := run(t, newClient(t, farm(wiki)), mwrunner.Auwai, t.Context(), work)
+	close(release)
+	if diff := cmp.Diff(map[string]runner.Result{"J1": {Outcome: done}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestACancelledBatchKeepsTheResultsItHas(t *testing.T) {
 	release := make(chan struct{})
 	wiki := serve(t, mwrunner.Auwai, func(w http.ResponseWriter, _ *http.Request) {

@@ -40,7 +40,7 @@
 //
 //	ok                        done; an error that the job caught is noted
 //	readonly                  hold
-//	permanent                 permanent
+//	permanent                 dead, as "permanent" above
 //	retry is false            done, the error noted: the class forbids retries (as EventBus answers)
 //	else                      failed
 //	no line, answer complete  hold when the last line says readonly, lag or database; else no result,

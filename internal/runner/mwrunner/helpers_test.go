@@ -68,7 +68,7 @@ func batchWork(ids ...string) runner.Work {
 }
 
 // run carries out a Work and returns the results by the ids of jobs.
-func run(t testing.TB, c *mwrunner.Client, kind mwrunner.Kind, ctx context.Context, w runner.Work) map[string]runner.Result { //nolint:revive // t first
+func run(t testing.TB, c *mwrunner.Client, kind mwrunner.Kind, ctx context.Context, w runner.Work) map[string]runner.Result { //nolint:revive // t first, as in every helper
 	t.Helper()
 	got := map[string]runner.Result{}
 	returned := false

@@ -3,7 +3,7 @@ package mwrunner
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // MediaWiki's EventBus signs so
+	"crypto/sha1" //nolint:gosec // EventBus signs with it
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"

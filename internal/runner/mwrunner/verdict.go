@@ -218,7 +218,7 @@ func retryAfter(h http.Header, now func() time.Time) time.Duration {
 		if seconds > uint64(maxRetryAfter/time.Second) {
 			return maxRetryAfter
 		}
-		return time.Duration(seconds) * time.Second //nolint:gosec // bounded above
+		return time.Duration(seconds) * time.Second
 	}
 	until, err := http.ParseTime(text)
 	if err != nil {

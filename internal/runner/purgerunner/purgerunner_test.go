@@ -74,7 +74,9 @@ func closedPort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return l.Addr().String()
 }
 
@@ -122,13 +124,13 @@ func TestAPurgeLooksLikeMediaWikis(t *testing.T) {
 				seen <- err.Error()
 				return
 			}
-			defer conn.Close()
 			var text strings.Builder
 			for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != ""; {
 				text.WriteString(lines.Text() + "\n")
 			}
 			seen <- text.String()
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 Purged\r\nContent-Length: 0\r\n\r\n")
+			_ = conn.Close()
 		}()
 		work := workOf("x")
 		work.Jobs[0].Payload = purgeOf(strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(url))

@@ -40,7 +40,7 @@ func (s *server) purge(ctx context.Context, t target, requestID string) (why str
 		return whyNoAnswer(err, s.timeout)
 	}
 	defer resp.Body.Close()
-	//nolint:errcheck // only for the connection's sake; the status has come
+	// Only for the connection's sake: the status has come.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode < 300, resp.StatusCode == http.StatusNotFound:
