@@ -121,7 +121,7 @@ func (m *Machine) Committed(now partition.Now, err error) {
 	case errors.Is(err, kv.ErrConflict):
 		m.resolve = true
 		key := sessionKey(m.session)
-		m.out.Scans = append(m.out.Scans, Scan{Token{Kind: tokenResolve, N: uint64(m.session)}, []kv.Range{{From: key, To: append(key[:len(key):len(key)], 0), Limit: 1}}})
+		m.out.Scans = append(m.out.Scans, Scan{Token: Token{Kind: tokenResolve, N: uint64(m.session)}, Ranges: []kv.Range{{From: key, To: append(key[:len(key):len(key)], 0), Limit: 1}}})
 	case isDefect(err):
 		m.lose(fault.Wrap(fault.Internal, err, "node: the store refuses a batch"))
 	default:

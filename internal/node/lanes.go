@@ -51,7 +51,7 @@ func (in *inbox) senders() []partition.Sender {
 
 func (m *Machine) findLanes(_ partition.Now, p partition.ID) {
 	m.lanes[p] = &inbox{lanes: map[partition.Sender]*lane{}}
-	m.out.Scans = append(m.out.Scans, Scan{m.token(tokenLanes, p, m.parts[p].Epoch()), []kv.Range{partition.LanesRange(p)}})
+	m.out.Scans = append(m.out.Scans, Scan{Token: m.token(tokenLanes, p, m.parts[p].Epoch()), Ranges: []kv.Range{partition.LanesRange(p)}})
 }
 
 func (m *Machine) foundLanes(now partition.Now, s Scan, pages []kv.Page) {
@@ -102,7 +102,7 @@ func (m *Machine) pull(p partition.ID, s partition.Sender, l *lane) {
 	}
 	l.reading, l.again, l.readDead = true, false, l.dead
 	t := m.token(tokenMail, p, m.parts[p].Epoch())
-	m.out.Scans = append(m.out.Scans, Scan{t, []kv.Range{partition.MailRange(p, s, l.submitted)}})
+	m.out.Scans = append(m.out.Scans, Scan{Token: t, Ranges: []kv.Range{partition.MailRange(p, s, l.submitted)}})
 }
 
 func (m *Machine) readMail(now partition.Now, s Scan, pages []kv.Page) {
@@ -228,7 +228,7 @@ func (m *Machine) pollLanes(now partition.Now) {
 		}
 		m.markDead(in)
 		t := m.token(tokenLanes, partition.ID(p), m.parts[p].Epoch())
-		m.out.Scans = append(m.out.Scans, Scan{t, []kv.Range{partition.LanesRange(partition.ID(p))}})
+		m.out.Scans = append(m.out.Scans, Scan{Token: t, Ranges: []kv.Range{partition.LanesRange(partition.ID(p))}})
 	}
 }
 
@@ -366,7 +366,7 @@ func (o *outbox) askAcks(m *Machine) {
 		}
 		l.reading = true
 		r := partition.CursorRange(partition.ID(p), partition.SessionSender(m.session))
-		m.out.Scans = append(m.out.Scans, Scan{m.token(tokenAck, partition.ID(p), 0), []kv.Range{r}})
+		m.out.Scans = append(m.out.Scans, Scan{Token: m.token(tokenAck, partition.ID(p), 0), Ranges: []kv.Range{r}})
 	}
 }
 

@@ -13,11 +13,10 @@ import (
 // Loop drives a Machine and its tenant: one goroutine applies inputs and carries out outputs, one
 // commits, and reads have a goroutine each. All its methods but Run are safe for concurrent use.
 type Loop struct {
-	machine   *Machine
-	tenant    Tenant
-	engine    kv.Engine
-	log       *slog.Logger
-	afterStep func(partition.Now)
+	machine *Machine
+	tenant  Tenant
+	engine  kv.Engine
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	calls   []submission                          // Guarded by mu.
@@ -41,9 +40,6 @@ type LoopConfig struct {
 	Tenant  Tenant // nil: none
 	Engine  kv.Engine
 	Logger  *slog.Logger // nil: discard
-	// AfterStep, if not nil, is called in the loop after each step of the tenant: it starts what the
-	// tenant decided to start.
-	AfterStep func(partition.Now)
 }
 
 // NewLoop returns a loop that does not run yet.
@@ -56,8 +52,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 	}
 	return &Loop{
 		machine: cfg.Machine, tenant: cfg.Tenant, engine: cfg.Engine, log: cfg.Logger.With("part", "node"),
-		afterStep: cfg.AfterStep,
-		nudge:     make(chan struct{}, 1), commits: make(chan *kv.Batch, 1), stopped: make(chan struct{}),
+		nudge: make(chan struct{}, 1), commits: make(chan *kv.Batch, 1), stopped: make(chan struct{}),
 		waiters: sync.Pool{New: func() any { return make(chan error, 1) }},
 	}
 }
@@ -111,9 +106,6 @@ func (l *Loop) turn(ctx context.Context) (wake time.Duration, done bool) {
 		out := l.machine.Flush(now)
 		done = l.carryOut(ctx, now, out)
 		wake = min(out.Wake, l.tenant.Step(now, l.machine))
-		if l.afterStep != nil {
-			l.afterStep(now)
-		}
 		if done || !l.machine.HasWork() {
 			return wake, done
 		}
@@ -164,7 +156,7 @@ func (l *Loop) get(ctx context.Context, keys []kv.Key) {
 
 func (l *Loop) scan(ctx context.Context, s Scan) {
 	l.reads.Go(func() {
-		pages, err := l.engine.Scan(ctx, s.Ranges...)
+		pages, err := s.Read(ctx, l.engine)
 		l.pause(ctx, err, "scan")
 		l.Inspect(func(now partition.Now, m *Machine) {
 			if token, ok := s.Token.Tenant(); ok {
@@ -262,6 +254,9 @@ func (l *Loop) Submit(p partition.ID, c *partition.Call) {
 		l.poke()
 	}
 }
+
+// Poke has the tenant's Step called soon.
+func (l *Loop) Poke() { l.poke() }
 
 func (l *Loop) poke() {
 	select {

@@ -112,10 +112,13 @@ type Answer struct {
 	Err  error
 }
 
-// Scan is a read of ranges; Token comes back with the pages.
+// Scan is a read of ranges, a page for each, or, when Keys is not empty, of single keys: then one
+// page has an entry for each key, in the order asked, with a nil value where there is none. Token
+// comes back with the pages.
 type Scan struct {
 	Token  Token
 	Ranges []kv.Range
+	Keys   []kv.Key
 }
 
 // Event is something that the node's surroundings need to know.

@@ -163,7 +163,7 @@ func (m *Machine) load(p partition.ID, o *opening) {
 	for i := range ranges {
 		ranges[i].Limit = residentPage
 	}
-	m.out.Scans = append(m.out.Scans, Scan{m.token(tokenResident, p, o.epoch), ranges})
+	m.out.Scans = append(m.out.Scans, Scan{Token: m.token(tokenResident, p, o.epoch), Ranges: ranges})
 }
 
 func (m *Machine) token(k TokenKind, p partition.ID, epoch uint64) Token {
@@ -185,7 +185,7 @@ func (m *Machine) loadedResident(now partition.Now, s Scan, pages []kv.Page) {
 		}
 	}
 	if len(rest) > 0 {
-		m.out.Scans = append(m.out.Scans, Scan{s.Token, rest})
+		m.out.Scans = append(m.out.Scans, Scan{Token: s.Token, Ranges: rest})
 		return
 	}
 	m.openDomains(now, p, o)

@@ -63,7 +63,7 @@ func (m *Machine) survey(now partition.Now) {
 		return
 	}
 	m.asking, m.started, m.surveyed = true, true, now.Mono
-	m.out.Scans = append(m.out.Scans, Scan{Token{Kind: tokenCensus, N: uint64(m.session)}, []kv.Range{nodeSpace()}})
+	m.out.Scans = append(m.out.Scans, Scan{Token: Token{Kind: tokenCensus, N: uint64(m.session)}, Ranges: []kv.Range{nodeSpace()}})
 }
 
 // counted takes a census and plans what follows from it.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"time"
 
 	"auwai/internal/kv"
@@ -27,6 +28,8 @@ type Host interface {
 	SubmitOwn(now partition.Now, p partition.ID, c *partition.Call)
 	// Scan reads ranges of the engine; the pages come to Tenant.Scanned.
 	Scan(token uint64, ranges []kv.Range)
+	// Fetch reads single keys of the engine; they come to Tenant.Scanned as one page.
+	Fetch(token uint64, keys []kv.Key)
 	// Settled says that the tenant's work in a closing partition has ended.
 	Settled(p partition.ID)
 }
@@ -48,7 +51,28 @@ func (NoTenant) Step(now partition.Now, _ Host) time.Duration { return now.Mono 
 
 // Scan implements Host.
 func (m *Machine) Scan(token uint64, ranges []kv.Range) {
-	m.out.Scans = append(m.out.Scans, Scan{TenantToken(token), ranges})
+	m.out.Scans = append(m.out.Scans, Scan{Token: TenantToken(token), Ranges: ranges})
+}
+
+// Fetch implements Host.
+func (m *Machine) Fetch(token uint64, keys []kv.Key) {
+	m.out.Scans = append(m.out.Scans, Scan{Token: TenantToken(token), Keys: keys})
+}
+
+// Read carries a Scan out on an engine.
+func (s *Scan) Read(ctx context.Context, e kv.Engine) ([]kv.Page, error) {
+	if len(s.Keys) == 0 {
+		return e.Scan(ctx, s.Ranges...)
+	}
+	values, err := e.Get(ctx, s.Keys...)
+	if err != nil {
+		return nil, err
+	}
+	page := kv.Page{Entries: make([]kv.Entry, len(values))}
+	for i, v := range values {
+		page.Entries[i] = kv.Entry{Key: s.Keys[i], Value: v}
+	}
+	return []kv.Page{page}, nil
 }
 
 // HasWork reports whether Flush has something to do that an input or a tenant has brought.

@@ -382,3 +382,6 @@ func (m *Machine) groupNumber() uint64 {
 	}
 	return m.groupSeq
 }
+
+// Resident returns the partition's resident entries under a prefix, in the order of their keys.
+func (m *Machine) Resident(prefix kv.Key) []kv.Entry { return m.view.Resident(m.id, prefix) }

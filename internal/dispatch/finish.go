@@ -1,0 +1,398 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"auwai/internal/jobqueue"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+	"auwai/internal/runner"
+)
+
+// Result takes how one job of an attempt ended.
+func (m *Machine) Result(now partition.Now, id uint64, i int, r runner.Result) {
+	a := m.attempts[id]
+	if a == nil || i < 0 || i >= len(a.claims) || a.reported[i] {
+		return
+	}
+	a.reported[i] = true
+	a.left--
+	if m.parts[a.part.id] != a.part {
+		return // the partition is another owner's, who finds the claim or the ready job
+	}
+	if a.cut && r.Outcome != jobqueue.OutcomeDone {
+		r = runner.Result{Outcome: jobqueue.OutcomeUncounted}
+	}
+	if r.Outcome == jobqueue.OutcomeUncounted {
+		if r.Hold != "" {
+			m.holdWiki(now, a.pr.wiki, r.Hold, a.probe)
+		}
+		m.giveBack(now, a, a.claims[i], r)
+		return
+	}
+	if a.pr.wiki.hold.active() {
+		m.lift(a.pr.wiki)
+	}
+	m.end(now, a, a.claims[i], r)
+}
+
+// giveBack returns a job to its place, not counted. One that nothing can have happened to goes back
+// in memory alone; the others pass the rules of the queue first: a newer root, a newer twin.
+func (m *Machine) giveBack(now partition.Now, a *attempt, c *jobqueue.Claim, r runner.Result) {
+	j := c.Job
+	if r.RetryAfter == 0 && j.Key == "" && j.Root.Signature == "" && a.part.mem.Release(j.ID) {
+		m.becameReady(a.part, j)
+		return
+	}
+	m.end(now, a, c, r)
+}
+
+func (m *Machine) end(now partition.Now, a *attempt, c *jobqueue.Claim, r runner.Result) {
+	a.part.ended = append(a.part.ended, jobqueue.Ended{
+		Claim: c, Outcome: r.Outcome, Error: r.Error, Start: a.wall, End: now.Wall, RetryAfter: r.RetryAfter,
+		Policy: a.pr.policy.Retry, Jitter: m.cfg.Random(),
+	})
+	if m.cfg.Hooks.OnEnd != nil {
+		m.cfg.Hooks.OnEnd(a.pr.Pair, r.Outcome, now.Mono-a.from)
+	}
+}
+
+// Ended takes the end of an attempt: its slots are free. Jobs without a result failed with err, or
+// return to their place when err is nil.
+func (m *Machine) Ended(now partition.Now, id uint64, err error) {
+	a := m.attempts[id]
+	if a == nil {
+		return
+	}
+	for i := range a.claims {
+		if a.reported[i] {
+			continue
+		}
+		r := runner.Result{Outcome: jobqueue.OutcomeUncounted}
+		if err != nil {
+			r = runner.Result{Outcome: jobqueue.OutcomeFailed, Error: err.Error()}
+		}
+		m.Result(now, id, i, r)
+	}
+	delete(m.attempts, id)
+	m.free(now, a)
+}
+
+func (m *Machine) free(now partition.Now, a *attempt) {
+	m.running--
+	pr := a.pr
+	pr.running--
+	pr.wiki.running--
+	pr.queue.running--
+	pr.done += len(a.claims)
+	if m.alone == a {
+		m.alone = nil
+	}
+	if a.probe && pr.wiki.hold.active() {
+		pr.wiki.hold.probing = false
+	}
+	if a.started {
+		used := float64(now.Mono - a.from)
+		m.charge(pr.wiki, used-a.charged)
+		pr.est += (used/float64(len(a.claims)) - pr.est) / 8
+	}
+	if m.parts[a.part.id] == a.part {
+		m.activate(pr)
+	}
+	if len(pr.queue.waiters) > 0 && !pr.queue.freed {
+		pr.queue.freed = true
+		m.freed = append(m.freed, pr.queue)
+	}
+	if pr.idle() && !pr.resting {
+		pr.resting = true
+		m.idle = append(m.idle, resting{pr, now.Mono})
+	}
+}
+
+// flushCommands submits what results and reads have gathered.
+func (m *Machine) flushCommands(now partition.Now, h node.Host) {
+	m.startStored(now)
+	m.advanceLoads(h)
+	m.promote(now, h)
+	for _, p := range m.parts {
+		if p == nil {
+			continue
+		}
+		for len(p.ended) > 0 {
+			m.finish(now, h, p)
+		}
+		for len(p.places) > 0 {
+			m.supersede(now, h, p)
+		}
+	}
+}
+
+func (m *Machine) startStored(now partition.Now) {
+	for _, a := range m.toStart {
+		if m.parts[a.part.id] == a.part && !a.cut {
+			m.handOut(now, a)
+		} else {
+			m.unstarted = append(m.unstarted, a.id)
+		}
+	}
+	m.toStart = nil
+	for _, id := range m.unstarted {
+		m.Ended(now, id, nil)
+	}
+	m.unstarted = nil
+}
+
+// finishPage is the number of outcomes of one Finish.
+const finishPage = 500
+
+func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
+	n := min(len(p.ended), finishPage)
+	c := &jobqueue.Finish{Outcomes: p.ended[:n:n]}
+	for i := range c.Outcomes {
+		c.Cursors = m.cursor(c.Cursors, p, c.Outcomes[i].Claim.Job)
+	}
+	if n == len(p.ended) {
+		p.ended = nil
+	} else {
+		p.ended = p.ended[n:]
+	}
+	m.commands++
+	h.SubmitOwn(now, p.id, &partition.Call{Command: c, Done: func(err error) {
+		m.commands--
+		if m.parts[p.id] != p {
+			return
+		}
+		if err != nil {
+			p.ended = append(p.ended, c.Outcomes...)
+			return
+		}
+		p.ended = append(p.ended, c.Outcomes[c.Done:]...)
+	}})
+}
+
+// cursor adds the cursors of a pair now and then: from where the next owner reads its windows.
+func (m *Machine) cursor(list []jobqueue.Cursor, p *part, j *jobqueue.Job) []jobqueue.Cursor {
+	pr := p.pairs[j.Pair]
+	if pr == nil || pr.done < cursorEvery {
+		return list
+	}
+	pr.done = 0
+	for b := range pr.bands {
+		w := &pr.bands[b]
+		seq := w.last + 1
+		if w.head < len(w.list) {
+			seq = w.list[w.head].seq
+		}
+		for _, e := range w.arrived {
+			seq = min(seq, e.seq)
+		}
+		list = append(list, jobqueue.Cursor{Pair: pr.Pair, Band: jobqueue.Band(b), Seq: seq}) //nolint:gosec // a band
+	}
+	return list
+}
+
+func (m *Machine) supersede(now partition.Now, h node.Host, p *part) {
+	n := min(len(p.places), jobqueue.MaxPage)
+	c := &jobqueue.Supersede{Jobs: slices.Clone(p.places[:n])}
+	p.places = p.places[n:]
+	m.commands++
+	h.SubmitOwn(now, p.id, &partition.Call{Command: c, Done: func(err error) {
+		m.commands--
+		if m.parts[p.id] != p {
+			return
+		}
+		if err != nil {
+			p.places = append(p.places, c.Jobs...)
+			return
+		}
+		p.places = append(p.places, c.Jobs[c.Done:]...)
+	}})
+}
+
+// ticked does what time alone asks for.
+func (m *Machine) ticked(now partition.Now, h node.Host) {
+	m.probeDue(now)
+	m.storeOld(now, h)
+	m.forgetIdle(now)
+	if m.draining && now.Mono >= m.drainBy && !m.cutShort {
+		m.cutShort = true
+		m.storeOrderly(now, h, nil)
+	}
+}
+
+// storeOld writes the claims that have been in memory for a while, and charges running time.
+func (m *Machine) storeOld(now partition.Now, h node.Host) {
+	byPart := map[*part][]*jobqueue.Claim{}
+	for _, a := range m.sorted() {
+		if !a.started {
+			continue
+		}
+		if used := float64(now.Mono - a.from); used > a.charged {
+			m.charge(a.pr.wiki, used-a.charged)
+			a.charged = used
+		}
+		if a.stored || a.storing || now.Mono-a.from < storeClaimAfter || m.parts[a.part.id] != a.part {
+			continue
+		}
+		a.storing = true
+		for i, c := range a.claims {
+			if !a.reported[i] && !c.Stored {
+				c.Storing = true
+				byPart[a.part] = append(byPart[a.part], c)
+			}
+		}
+	}
+	for _, p := range m.parts {
+		if claims := byPart[p]; p != nil && len(claims) > 0 {
+			m.store(now, h, p, claims, false, nil)
+		}
+	}
+}
+
+func (m *Machine) store(now partition.Now, h node.Host, p *part, claims []*jobqueue.Claim, orderly bool, then func()) {
+	m.commands++
+	p.storing++
+	h.SubmitOwn(now, p.id, &partition.Call{
+		Command: &jobqueue.StoreClaims{Claims: claims, Orderly: orderly},
+		Done: func(err error) {
+			m.commands--
+			p.storing--
+			if err != nil {
+				for _, c := range claims {
+					c.Storing = false
+				}
+			}
+			if then != nil {
+				then()
+			}
+		},
+	})
+}
+
+// storeOrderly marks all running attempts, of one partition or of all, as cut short by an orderly
+// stop, and then cancels them.
+func (m *Machine) storeOrderly(now partition.Now, h node.Host, only *part) {
+	byPart := map[*part][]*jobqueue.Claim{}
+	for _, a := range m.sorted() {
+		if only != nil && a.part != only || m.parts[a.part.id] != a.part {
+			continue
+		}
+		for i, c := range a.claims {
+			if !a.reported[i] {
+				c.Storing = true
+				byPart[a.part] = append(byPart[a.part], c)
+			}
+		}
+	}
+	for _, p := range m.parts {
+		if claims := byPart[p]; p != nil && len(claims) > 0 {
+			m.store(now, h, p, claims, true, func() { m.cancelAll(p) })
+		}
+	}
+}
+
+// sorted returns the attempts in the order of their start.
+func (m *Machine) sorted() []*attempt {
+	list := make([]*attempt, 0, len(m.attempts))
+	for _, a := range m.attempts {
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b *attempt) int { return int(a.id) - int(b.id) }) //nolint:gosec // small differences
+	return list
+}
+
+// cancelAll has the attempts of a partition, or all, cancelled. Their results are not counted.
+func (m *Machine) cancelAll(p *part) {
+	for _, a := range m.sorted() {
+		if (p == nil || a.part == p) && !a.cut {
+			a.cut = true
+			m.cancels = append(m.cancels, a.id)
+		}
+	}
+}
+
+// settleClosing ends the work in partitions that are being given up.
+func (m *Machine) settleClosing(now partition.Now, h node.Host) {
+	for _, p := range m.parts {
+		if p == nil || !p.closing {
+			continue
+		}
+		if !p.cut {
+			p.cut = true
+			m.storeOrderly(now, h, p)
+		}
+		if p.storing == 0 && len(p.ended) == 0 && !p.due.asking {
+			h.Settled(p.id)
+		}
+	}
+}
+
+// Drain stops starting. What runs may go on until the deadline on the monotonic clock; then it is
+// stored as cut short and cancelled.
+func (m *Machine) Drain(deadline time.Duration) {
+	m.draining, m.drainBy = true, deadline
+}
+
+// Drained reports whether a drain is complete: nothing runs that could still report, and everything
+// that was reported is durable.
+func (m *Machine) Drained() bool {
+	if !m.draining || m.commands > 0 {
+		return false
+	}
+	for _, p := range m.parts {
+		if p != nil && len(p.ended) > 0 {
+			return false
+		}
+	}
+	return m.running == 0 || m.cutShort && m.allCut()
+}
+
+func (m *Machine) allCut() bool {
+	for _, a := range m.attempts {
+		if !a.cut {
+			return false
+		}
+	}
+	return true
+}
+
+// Running returns the number of attempts.
+func (m *Machine) Running() int { return m.running }
+
+// resting is a pair that has become idle; it is forgotten after a while, so that pairs that come
+// and go need not be made anew each time.
+type resting struct {
+	pr    *pair
+	since time.Duration
+}
+
+const restFor = 10 * time.Second
+
+func (pr *pair) idle() bool {
+	if pr.running > 0 || pr.waits || pr.asking {
+		return false
+	}
+	for b := range pr.bands {
+		w := &pr.bands[b]
+		if !w.complete || w.loading || w.head < len(w.list) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Machine) forgetIdle(now partition.Now) {
+	n := 0
+	for _, r := range m.idle {
+		if now.Mono-r.since < restFor {
+			break
+		}
+		n++
+		r.pr.resting = false
+		if r.pr.idle() && m.parts[r.pr.part.id] == r.pr.part {
+			m.forget(r.pr)
+		}
+	}
+	m.idle = slices.Delete(m.idle, 0, n)
+}

@@ -1,0 +1,413 @@
+package dispatch
+
+import (
+	"slices"
+	"time"
+
+	"auwai/internal/ident"
+	"auwai/internal/jobqueue"
+	"auwai/internal/kv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+	"auwai/internal/runner"
+)
+
+// Hooks are optional functions for observation. They are called in the node's loop and must not
+// block.
+type Hooks struct {
+	OnFinished func(jobqueue.Finished)
+	OnRetried  func(jobqueue.Retried)
+	OnStart    func(pair jobqueue.Pair, jobs int, waited time.Duration)
+	OnEnd      func(pair jobqueue.Pair, outcome jobqueue.Outcome, took time.Duration)
+	OnHold     func(wiki, reason string) // reason "" when the hold was lifted
+	OnRepaired func(text string)
+}
+
+// Config of a Machine.
+type Config struct {
+	Policy Policy
+	// Random gives numbers from [0, 1) for jitter.
+	Random func() float64
+	Hooks  Hooks
+}
+
+// Machine is the step machine of dispatch; a node.Tenant. It is used by the node's loop only.
+type Machine struct {
+	cfg    Config
+	parts  [partition.Count]*part
+	wikis  map[string]*wiki
+	queues map[string]*queue
+	order  wikiHeap
+	vnow   float64 // virtual time of the last start
+
+	attempts map[uint64]*attempt
+	lastID   uint64
+	running  int
+	loaded   int // bytes of all windows
+	loads    map[uint64]*load
+	nextLoad uint64
+	hungry   []*pair
+
+	live      bool
+	suspended bool
+	draining  bool
+	cautious  time.Duration // until then; 0 not cautious
+	alone     *attempt      // a suspect that runs alone
+	lastTick  time.Duration
+
+	freed      []*queue    // have a free slot and pairs that wait for one
+	idle       []resting   // in the order of their becoming idle
+	advance    []*load     // reads whose next stage is to be asked for
+	promotions []promotion // due jobs whose command is to be submitted
+	toStart    []*attempt  // their claims are stored
+	unstarted  []uint64    // their claims could not be stored
+	commands   int         // submitted and not answered
+	drainBy    time.Duration
+	cutShort   bool
+
+	starts  []Start
+	cancels []uint64
+}
+
+// Start is an attempt that is to be carried out now.
+type Start struct {
+	Attempt   uint64
+	Partition partition.ID
+	Work      runner.Work
+	Jobs      []*jobqueue.Job // of Work.Jobs; a payload that was stored ahead is to be read first
+}
+
+type part struct {
+	id      partition.ID
+	machine *partition.Machine
+	mem     *jobqueue.Mem
+	pairs   map[jobqueue.Pair]*pair
+	ended   []jobqueue.Ended // results that wait for their Finish command
+	places  []jobqueue.Place // superseded jobs that wait for their command
+	due     dueTimer
+	closing bool
+	cut     bool // closing: running attempts are being stored
+	loads   []*load
+	storing int // StoreClaims under way
+}
+
+type pair struct {
+	jobqueue.Pair
+	part    *part
+	wiki    *wiki
+	queue   *queue
+	bands   [jobqueue.Bands]window
+	running int
+	est     float64 // expected nanoseconds of a job
+	turn    uint64
+	done    int  // finished since the last stored cursor
+	bytes   int  // expected bytes of a record
+	asking  bool // in hungry
+	waits   bool // in queue.waiters
+	resting bool // in idle
+	policy  QueuePolicy
+}
+
+type wiki struct {
+	name    string
+	vtime   float64
+	index   int // in the heap, -1 when not
+	running int
+	pairs   []*pair
+	starts  uint64
+	hold    hold
+	aside   map[string]aside // by queue: jobs that were put aside
+}
+
+type queue struct {
+	name    string
+	running int
+	waiters []*pair
+	freed   bool // in Machine.freed
+}
+
+// New returns a machine that has no partition yet.
+func New(cfg Config) *Machine {
+	return &Machine{
+		cfg: cfg, wikis: map[string]*wiki{}, queues: map[string]*queue{},
+		attempts: map[uint64]*attempt{}, loads: map[uint64]*load{},
+	}
+}
+
+// Event implements node.Tenant.
+func (m *Machine) Event(now partition.Now, e node.Event) {
+	switch e.Kind {
+	case node.SessionStarted, node.Resumed:
+		m.live, m.suspended = true, false
+		m.activateAll()
+	case node.Suspended:
+		m.suspended = true
+		m.cancelAll(nil)
+	case node.SessionLost:
+		m.live = false
+	case node.Opened:
+		m.opened(now, e)
+	case node.Closing:
+		if p := m.parts[e.Partition]; p != nil {
+			p.closing = true
+		}
+	case node.Closed:
+		m.closed(e.Partition)
+	case node.Stopped:
+		m.live = false
+	case node.Poisoned, node.Refused:
+	}
+}
+
+func (m *Machine) opened(now partition.Now, e node.Event) {
+	mem, _ := e.Machine.Mem(partition.SlotJobs).(*jobqueue.Mem)
+	p := &part{id: e.Partition, machine: e.Machine, mem: mem, pairs: map[jobqueue.Pair]*pair{}}
+	m.parts[e.Partition] = p
+	if e.Unclean {
+		m.cautious = now.Mono + cautiousFor
+	}
+	for _, entry := range e.Machine.Resident(jobqueue.PairRange(p.id).From) {
+		info, err := jobqueue.DecodePair(entry)
+		if err != nil {
+			m.repaired(err.Error())
+			continue
+		}
+		if info.Counts.Ready == 0 {
+			continue
+		}
+		pr := m.pair(p, info.Pair)
+		for b := range pr.bands {
+			w := &pr.bands[b]
+			w.complete, w.last = false, max(info.Cursor[b], 1)-1
+		}
+		m.activate(pr)
+	}
+}
+
+// closed forgets a partition. Its attempts are cancelled; what they report later is dropped.
+func (m *Machine) closed(id partition.ID) {
+	p := m.parts[id]
+	if p == nil {
+		return
+	}
+	m.parts[id] = nil
+	m.cancelAll(p)
+	for _, pr := range p.pairs {
+		for b := range pr.bands {
+			for i := range pr.bands[b].waiting() {
+				m.loaded -= pr.bands[b].waiting()[i].size()
+			}
+		}
+		m.forget(pr)
+	}
+	for token, l := range m.loads {
+		if l.part == p {
+			delete(m.loads, token)
+		}
+	}
+}
+
+// forget drops a pair that has nothing waiting and nothing running.
+func (m *Machine) forget(pr *pair) {
+	delete(pr.part.pairs, pr.Pair)
+	pr.wiki.pairs = slices.DeleteFunc(pr.wiki.pairs, func(o *pair) bool { return o == pr })
+	pr.queue.waiters = slices.DeleteFunc(pr.queue.waiters, func(o *pair) bool { return o == pr })
+	if len(pr.wiki.pairs) == 0 && pr.wiki.running == 0 && !pr.wiki.hold.active() {
+		m.order.drop(pr.wiki)
+		delete(m.wikis, pr.wiki.name)
+	}
+	if pr.queue.running == 0 && len(pr.queue.waiters) == 0 {
+		delete(m.queues, pr.queue.name)
+	}
+}
+
+func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
+	if pr := p.pairs[key]; pr != nil {
+		return pr
+	}
+	w := m.wikis[key.Wiki]
+	if w == nil {
+		w = &wiki{name: key.Wiki, index: -1, vtime: m.vnow}
+		m.wikis[key.Wiki] = w
+	}
+	q := m.queues[key.Queue]
+	if q == nil {
+		q = &queue{name: key.Queue}
+		m.queues[key.Queue] = q
+	}
+	pr := &pair{Pair: key, part: p, wiki: w, queue: q, est: float64(10 * time.Millisecond), policy: m.cfg.Policy.Queue(key.Queue)}
+	for b := range pr.bands {
+		pr.bands[b].complete = true
+		pr.bands[b].page = firstPage
+	}
+	p.pairs[key] = pr
+	w.pairs = append(w.pairs, pr)
+	return pr
+}
+
+// Effects implements node.Tenant.
+func (m *Machine) Effects(_ partition.Now, pm *partition.Machine, effects []any) {
+	p := m.parts[pm.ID()]
+	if p == nil || p.machine != pm {
+		m.observeOnly(pm, effects)
+		return
+	}
+	for _, e := range effects {
+		p.mem.Observe(e)
+		m.effect(p, e)
+	}
+}
+
+// observeOnly keeps the marks of a partition that is not open to dispatch yet: what its first
+// commands made ready is read from the store at its opening.
+func (m *Machine) observeOnly(pm *partition.Machine, effects []any) {
+	mem, ok := pm.Mem(partition.SlotJobs).(*jobqueue.Mem)
+	if !ok {
+		return
+	}
+	for _, e := range effects {
+		mem.Observe(e)
+	}
+}
+
+func (m *Machine) effect(p *part, e any) {
+	switch e := e.(type) {
+	case jobqueue.BecameReady:
+		m.becameReady(p, e.Job)
+	case jobqueue.Changed:
+		m.changed(p, e)
+	case jobqueue.Gone:
+		if pr := p.pairs[e.Pair]; pr != nil {
+			m.remove(pr, e.Band, e.Seq, e.ID)
+		}
+	case jobqueue.BecameDelayed:
+		p.due.notice(e.Due)
+	case jobqueue.RootMoved:
+		m.rootMoved(p, e)
+	case jobqueue.Finished:
+		if m.cfg.Hooks.OnFinished != nil {
+			m.cfg.Hooks.OnFinished(e)
+		}
+	case jobqueue.Retried:
+		if m.cfg.Hooks.OnRetried != nil {
+			m.cfg.Hooks.OnRetried(e)
+		}
+	case jobqueue.Repaired:
+		m.repaired(e.Text)
+	}
+}
+
+func (m *Machine) repaired(text string) {
+	if m.cfg.Hooks.OnRepaired != nil {
+		m.cfg.Hooks.OnRepaired(text)
+	}
+}
+
+func (m *Machine) becameReady(p *part, j *jobqueue.Job) {
+	pr := m.pair(p, j.Pair)
+	e := entry{seq: j.Seq, id: j.ID, created: j.Created.UnixMilli(), job: j}
+	m.admit(&pr.bands[j.Band], e)
+	m.activate(pr)
+}
+
+// admit puts an entry into a window, as far as memory allows and order asks.
+func (m *Machine) admit(w *window, e entry) {
+	if w.loading {
+		w.arrived = append(w.arrived, e)
+		return
+	}
+	n := len(w.list) - w.head
+	switch {
+	case e.seq <= w.last: // a place inside the known part: it cannot be found by reading on
+	case !w.complete:
+		return
+	case m.loaded+e.size() > windowBytes && n > 4, n >= windowEntries:
+		w.complete = false
+		return
+	}
+	if m.loaded+e.size() > windowBytes && n > 0 {
+		e.job = nil
+	}
+	m.loaded += w.insert(e)
+}
+
+func (m *Machine) changed(p *part, e jobqueue.Changed) {
+	pr := m.pair(p, e.Job.Pair)
+	moved := e.OldBand != e.Job.Band || e.OldSeq != e.Job.Seq
+	if moved {
+		m.remove(pr, e.OldBand, e.OldSeq, e.Job.ID)
+		m.becameReady(p, e.Job)
+		return
+	}
+	w := &pr.bands[e.Job.Band]
+	ent := entry{seq: e.Job.Seq, id: e.Job.ID, created: e.Job.Created.UnixMilli(), job: e.Job}
+	if w.loading {
+		w.arrived = append(w.arrived, ent)
+	}
+	if _, found := w.find(e.Job.Seq); found {
+		m.loaded += w.insert(ent)
+	}
+	m.activate(pr)
+}
+
+func (m *Machine) remove(pr *pair, band jobqueue.Band, seq uint64, id ident.Suffix) {
+	w := &pr.bands[band]
+	m.loaded -= w.remove(seq)
+	w.arrived = slices.DeleteFunc(w.arrived, func(e entry) bool { return e.id == id && e.seq == seq })
+}
+
+// rootMoved drops the jobs that a root has left behind from the window of its pair.
+func (m *Machine) rootMoved(p *part, e jobqueue.RootMoved) {
+	for _, l := range p.loads {
+		l.roots = append(l.roots, e)
+	}
+	pr := p.pairs[e.Pair]
+	if pr == nil {
+		return
+	}
+	for b := range pr.bands {
+		w := &pr.bands[b]
+		for i := len(w.list) - 1; i >= w.head; i-- {
+			j := w.list[i].job
+			if j != nil && j.Root.Signature == e.Signature && e.Root.Older(j) {
+				p.places = append(p.places, jobqueue.Place{Pair: pr.Pair, ID: j.ID, Seq: j.Seq})
+				m.loaded -= w.remove(j.Seq)
+			}
+		}
+	}
+}
+
+// Step implements node.Tenant.
+func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
+	if now.Mono-m.lastTick >= tick {
+		m.lastTick = now.Mono
+		m.ticked(now, h)
+	}
+	m.flushCommands(now, h)
+	m.startAll(now, h)
+	m.loadHungry(h)
+	m.askDue(now, h)
+	m.settleClosing(now, h)
+	return now.Mono + tick
+}
+
+// Starts returns the attempts that are to be started and those that are to be cancelled, once.
+func (m *Machine) Starts() (starts []Start, cancels []uint64) {
+	starts, cancels = m.starts, m.cancels
+	m.starts, m.cancels = nil, nil
+	return starts, cancels
+}
+
+// Scanned implements node.Tenant.
+func (m *Machine) Scanned(now partition.Now, token uint64, pages []kv.Page, err error) {
+	l := m.loads[token]
+	if l == nil {
+		return // of a partition that was closed
+	}
+	delete(m.loads, token)
+	if l.due {
+		m.dueRead(now, l, pages, err)
+		return
+	}
+	m.windowRead(l, pages, err)
+}
