@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -96,6 +97,17 @@ type crashRun struct {
 	started atomic.Int64 // commits begun
 	acked   atomic.Int64 // commits acknowledged
 	at      func(o op, before bool)
+
+	// writes is held shared by each write and exclusively by a photograph: the file system in memory
+	// locks itself twice in some writes, and a photograph between the two would stand still for ever.
+	writes sync.RWMutex
+}
+
+// photograph returns the disk as a power loss at this moment would leave it.
+func (c *crashRun) photograph(percent int, seed int64) *vfs.MemFS {
+	c.writes.Lock()
+	defer c.writes.Unlock()
+	return crashClone(c.mem, percent, uint64(seed)) //nolint:gosec // not negative
 }
 
 // run commits the whole history, with a flush or a compaction at times, and closes the store.
@@ -103,7 +115,9 @@ func (c *crashRun) run(t *testing.T) {
 	t.Helper()
 	gate := &gateFS{FS: c.mem, gate: func(o op, do func() error) error {
 		c.at(o, true)
+		c.writes.RLock()
 		err := do()
+		c.writes.RUnlock()
 		c.at(o, false)
 		return err
 	}}
@@ -151,7 +165,8 @@ func (c *crashRun) check(fs vfs.FS, acked, started int64) error {
 // TestPowerLossAtEverySyncKeepsWhatWasAcknowledged loses the power before and after every sync of
 // files and directories, with none, half and all of the unsynced blocks and names surviving.
 func TestPowerLossAtEverySyncKeepsWhatWasAcknowledged(t *testing.T) {
-	c := &crashRun{history: newCrashHistory(1, 120), mem: vfs.NewCrashableMem()}
+	t.Parallel()
+	c := &crashRun{history: newCrashHistory(1, 100), mem: vfs.NewCrashableMem()}
 	var points, directories, logs atomic.Int64
 	c.at = func(o op, before bool) {
 		if o.kind != "sync" {
@@ -166,7 +181,7 @@ func TestPowerLossAtEverySyncKeepsWhatWasAcknowledged(t *testing.T) {
 		}
 		for _, percent := range []int{0, 50, 100} {
 			acked := c.acked.Load()
-			disk := crashClone(c.mem, percent, uint64(n)) //nolint:gosec // not negative
+			disk := c.photograph(percent, n)
 			if err := c.check(disk, acked, c.started.Load()); err != nil {
 				t.Errorf("sync %d of %s (before: %v), %d%% of the unsynced survives: %v", n, o.name, before, percent, err)
 			}
@@ -182,7 +197,8 @@ func TestPowerLossAtEverySyncKeepsWhatWasAcknowledged(t *testing.T) {
 // TestPowerLossAtEveryNameChangeKeepsWhatWasAcknowledged loses the power around creating, reusing,
 // renaming and removing files: the directory's sync of the change never happened.
 func TestPowerLossAtEveryNameChangeKeepsWhatWasAcknowledged(t *testing.T) {
-	c := &crashRun{history: newCrashHistory(2, 120), mem: vfs.NewCrashableMem()}
+	t.Parallel()
+	c := &crashRun{history: newCrashHistory(2, 100), mem: vfs.NewCrashableMem()}
 	var points atomic.Int64
 	c.at = func(o op, before bool) {
 		if o.kind == "sync" || o.kind == "write" {
@@ -191,7 +207,7 @@ func TestPowerLossAtEveryNameChangeKeepsWhatWasAcknowledged(t *testing.T) {
 		n := points.Add(1)
 		for _, percent := range []int{0, 50, 100} {
 			acked := c.acked.Load()
-			disk := crashClone(c.mem, percent, uint64(n)) //nolint:gosec // not negative
+			disk := c.photograph(percent, n)
 			if err := c.check(disk, acked, c.started.Load()); err != nil {
 				t.Errorf("%s of %s (before: %v), %d%%: %v", o.kind, o.name, before, percent, err)
 			}
@@ -206,22 +222,23 @@ func TestPowerLossAtEveryNameChangeKeepsWhatWasAcknowledged(t *testing.T) {
 // TestATornLastRecordIsDropped tears the part of the log that was written and not yet synced: cut
 // at several places, one byte changed, or its blocks swapped for zeros.
 func TestATornLastRecordIsDropped(t *testing.T) {
-	c := &crashRun{history: newCrashHistory(3, 60), mem: vfs.NewCrashableMem()}
+	t.Parallel()
+	c := &crashRun{history: newCrashHistory(3, 45), mem: vfs.NewCrashableMem()}
 	var torn atomic.Int64
 	rng := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // repeatable; used under the log's own goroutine
 	c.at = func(o op, before bool) {
 		if o.kind != "sync" || !before || !strings.HasSuffix(o.name, ".log") {
 			return
 		}
-		acked, synced := c.acked.Load(), crashClone(c.mem, 0, 0)
-		written := crashClone(c.mem, 100, 1)
+		acked, synced := c.acked.Load(), c.photograph(0, 0)
+		written := c.photograph(100, 1)
 		from, whole := unsynced(synced, written, o.name)
 		if from < 0 {
 			return
 		}
 		torn.Add(1)
 		for _, damaged := range tear(rng, whole, from) {
-			disk := crashClone(c.mem, 100, 1)
+			disk := c.photograph(100, 1)
 			if err := overwrite(disk, o.name, damaged); err != nil {
 				t.Error(err)
 				return
@@ -290,6 +307,7 @@ func overwrite(fs vfs.FS, name string, content []byte) error {
 
 // TestRelaxedKeepsAPrefixOfTheCommits: what a relaxed store loses is only the end.
 func TestRelaxedKeepsAPrefixOfTheCommits(t *testing.T) {
+	t.Parallel()
 	h := newCrashHistory(4, 150)
 	m := newMachine(Config{MemTableBytes: minMemTable, Sync: Relaxed})
 	for round, percent := range []int{0, 30, 60, 100} {

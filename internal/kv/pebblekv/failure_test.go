@@ -56,6 +56,7 @@ func isNameChange(op errorfs.Op) bool {
 // on no commit is acknowledged and every call is refused; after a power loss everything acknowledged
 // is there.
 func TestAFailedWriteIsNeverAcknowledged(t *testing.T) {
+	t.Parallel()
 	for name, is := range map[string]func(errorfs.Op) bool{
 		"sync": isSync, "write": isWrite, "name change": isNameChange,
 		"sync of the log":      func(op errorfs.Op) bool { return isSync(op) && strings.HasSuffix(op.Path, ".log") },
@@ -150,6 +151,7 @@ func wantFailed(t *testing.T, commit int, e *Engine, err error) {
 
 // TestConcurrentCommitsOfAFailingStoreAllEnd: nobody hangs, and each acknowledged key is there.
 func TestConcurrentCommitsOfAFailingStoreAllEnd(t *testing.T) {
+	t.Parallel()
 	const callers = 6
 	for nth := int64(20); nth < 140; nth += 7 {
 		mem := vfs.NewCrashableMem()
@@ -203,6 +205,7 @@ func wantPrefixes(t *testing.T, fs vfs.FS, acked []int) {
 // TestAFailureDuringOpenIsReported fails each write of Open and Close once. One of them says so, and
 // a second Open on a healthy disk works and has everything.
 func TestAFailureDuringOpenIsReported(t *testing.T) {
+	t.Parallel()
 	for _, existing := range []bool{false, true} {
 		failures := 0
 		for nth := int64(1); openWithFailure(t, nth, existing); nth++ {
