@@ -16,20 +16,20 @@
 //
 // # States
 //
-//	        Push ─┬─ older than its root ─▶ superseded     (history only)
-//	              ├─ waiting twin ────────▶ duplicate      (history only; the twin takes its bytes)
-//	              ├─ RunAt in the future ─▶ delayed
-//	              └───────────────────────▶ ready
+//	    Push ─┬─ older than its root ─▶ superseded     (history only)
+//	          ├─ waiting twin ────────▶ duplicate      (history only; the twin takes its bytes)
+//	          ├─ RunAt in the future ─▶ delayed
+//	          └───────────────────────▶ ready
 //
-//	                 Promote                claim                Finish done
-//	    delayed ──────────────▶ ready ───────────────▶ running ─────────────▶ done
-//	      ▲  │                  ▲ ▲ │                   │ │ │
-//	      │  └─ Cancel          │ │ └─ Cancel,          │ │ └─ failed, attempts used up; permanent ─▶ dead
-//	      │     ▼               │ │    Supersede        │ └─ uncounted, orderly, Recover ─▶ ready
-//	      │   cancelled         │ │    ▼                └─ failed ─▶ delayed (back-off)
-//	      │                     │ │  cancelled,
-//	      │                     │ │  superseded
-//	      └──── failed ─────────┘ └──────── Retry ──────── dead ──── 30 days ──▶ expired
+//	             Promote                claim                Finish done
+//	delayed ──────────────▶ ready ───────────────▶ running ─────────────▶ done
+//	  ▲  │                  ▲ ▲ │                   │ │ │
+//	  │  └─ Cancel          │ │ └─ Cancel,          │ │ └─ failed, attempts used up; permanent ─▶ dead
+//	  │     ▼               │ │    Supersede        │ └─ uncounted, orderly, Recover ─▶ ready
+//	  │   cancelled         │ │    ▼                └─ failed ─▶ delayed (back-off)
+//	  │                     │ │  cancelled,
+//	  │                     │ │  superseded
+//	  └──── failed ─────────┘ └──────── Retry ──────── dead ──── 30 days ──▶ expired
 //
 // Whenever a job waits again, the root rule and then the twin rule are applied to it: it may end as
 // superseded, or as a duplicate of a twin that came while it ran. A running job keeps its record as

@@ -142,3 +142,24 @@ func effect[E any](t *testing.T, effects []any) E {
 	}
 	return found[0]
 }
+
+// both is a command made of others.
+type both []partition.Command
+
+func (b both) Apply(tx *partition.Tx) error {
+	for _, c := range b {
+		if err := c.Apply(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func names(words []jobqueuetest.Words) []string {
+	var out []string
+	for _, w := range words {
+		out = append(out, w.Family)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -10,8 +10,9 @@ import (
 	"auwai/internal/tuple"
 )
 
-// SweepRanges returns the ranges in which what has expired stands. now is the receive stamp or the
-// wall clock. The keys found go into Sweep commands, at most MaxPage each.
+// SweepRanges returns the ranges in which what has expired stands. now should be a clock that does not
+// follow a jump at once, so that a clock set wrong by mistake expires nothing. The keys found go into
+// Sweep commands, at most MaxPage each.
 func SweepRanges(p partition.ID, now time.Time) []kv.Range {
 	b := bucketOf(now)
 	return []kv.Range{

@@ -6,6 +6,7 @@
 package jobqueuetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -168,6 +169,7 @@ func (r *Rig) Seal() {
 	if !r.view.Pending() || r.view.InFlight() {
 		return
 	}
+	r.release() // of commands that wrote nothing
 	r.batch.Reset()
 	r.view.Seal(&r.batch)
 	r.machine.Sealed()
@@ -184,6 +186,10 @@ func (r *Rig) Land() {
 		}
 		r.view.Durable()
 	}
+	r.release()
+}
+
+func (r *Rig) release() {
 	_, effects := r.machine.Released()
 	mem, _ := r.machine.Mem(partition.SlotJobs).(*jobqueue.Mem) // nil early in an opening
 	for _, e := range effects {
@@ -221,3 +227,27 @@ func (r *Rig) Scan(rng kv.Range) []kv.Entry {
 
 // Describe puts a key into words.
 func (r *Rig) Describe(key kv.Key) string { return r.registry.Describe(key) }
+
+// Words is a key of the store in words.
+type Words struct {
+	Family    string
+	Words     string
+	Malformed bool
+}
+
+// Words puts all keys of the store into words.
+func (r *Rig) Words() []Words {
+	var out []Words
+	for _, e := range r.Scan(kv.Range{}) {
+		_, _, id, _, _ := partition.SplitKey(e.Key)
+		text := r.registry.Describe(e.Key)
+		w := Words{Words: text, Malformed: strings.Contains(text, "malformed")}
+		for _, f := range r.registry.Families() {
+			if f.ID == id {
+				w.Family = f.Name
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
