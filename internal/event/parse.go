@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"time"
 
@@ -54,6 +55,16 @@ type parser struct {
 	scratch []byte
 	texts   [16]pending
 	n       int
+	slab    []Event // events are made 32 at a time
+}
+
+func (p *parser) fresh() *Event {
+	if len(p.slab) == 0 {
+		p.slab = make([]Event, 32)
+	}
+	e := &p.slab[0]
+	p.slab = p.slab[1:]
+	return e
 }
 
 // read checks the element at i and notes where its fields are.
@@ -209,7 +220,8 @@ func (p *parser) collect(dst *string, field string, at span) error {
 // deliver gives the collected strings to the event, all cut from one.
 func (p *parser) deliver() {
 	all := string(p.scratch)
-	for _, t := range p.texts[:p.n] {
+	for n := range p.n {
+		t := &p.texts[n]
 		*t.dst = all[t.from:t.to]
 	}
 }
@@ -223,48 +235,40 @@ func (p *parser) event(raw []byte) (*Event, error) {
 	if f.meta.to == 0 || p.b[f.meta.from] != '{' {
 		return nil, fault.Field("meta", "is %s; an object with at least stream is expected", describe(p.at(f.meta)))
 	}
-	e := &Event{Raw: raw}
+	e := p.fresh()
+	e.Raw = raw
 	var database, dt, delay, rootDT, paramSig, paramTS string
 	p.scratch, p.n = p.scratch[:0], 0
-	fields := [...]struct {
-		dst   *string
-		field string
-		at    span
-		job   bool
-	}{
-		{&e.Stream, "meta.stream", f.stream, false},
-		{&e.Schema, "$schema", f.schema, false},
-		{&e.ID, "meta.id", f.id, false},
-		{&dt, "meta.dt", f.dt, false},
-		{&e.Domain, "meta.domain", f.domain, false},
-		{&e.URI, "meta.uri", f.uri, false},
-		{&e.RequestID, "meta.request_id", f.requestID, false},
-		{&database, "database", f.database, false},
-		{&e.Wiki, "wiki_id", f.wikiID, false},
-		{&e.Type, "type", f.typ, true},
-		{&e.SHA1, "sha1", f.sha1, true},
-		{&delay, "delay_until", f.delay, true},
-		{&e.Root.Signature, "root_event.signature", f.rootSig, true},
-		{&rootDT, "root_event.dt", f.rootDT, true},
+	if err := p.collect(&e.Stream, "meta.stream", f.stream); err != nil {
+		return nil, err
 	}
-	isJob := false
-	for _, x := range fields {
-		if x.job && !isJob {
-			break
-		}
-		if err := p.collect(x.dst, x.field, x.at); err != nil {
-			return nil, err
-		}
-		if x.dst == &e.Stream {
-			isJob = bytes.HasPrefix(p.scratch, []byte(JobStreamPrefix))
-		}
+	isJob := bytes.HasPrefix(p.scratch, []byte(JobStreamPrefix))
+	err := cmp.Or(
+		p.collect(&e.Schema, "$schema", f.schema),
+		p.collect(&e.ID, "meta.id", f.id),
+		p.collect(&dt, "meta.dt", f.dt),
+		p.collect(&e.Domain, "meta.domain", f.domain),
+		p.collect(&e.URI, "meta.uri", f.uri),
+		p.collect(&e.RequestID, "meta.request_id", f.requestID),
+		p.collect(&database, "database", f.database),
+		p.collect(&e.Wiki, "wiki_id", f.wikiID),
+	)
+	if err == nil && isJob {
+		err = cmp.Or(
+			p.collect(&e.Type, "type", f.typ),
+			p.collect(&e.SHA1, "sha1", f.sha1),
+			p.collect(&delay, "delay_until", f.delay),
+			p.collect(&e.Root.Signature, "root_event.signature", f.rootSig),
+			p.collect(&rootDT, "root_event.dt", f.rootDT),
+		)
 	}
-	if isJob && f.rootEvent.to == 0 {
+	if err != nil {
+		return nil, err
+	}
+	if isJob && f.rootEvent.to == 0 && p.isText(f.paramSig) && p.isText(f.paramTS) {
 		// MediaWiki's own names of the root; free-form, so what is no string is no root.
-		if p.isText(f.paramSig) && p.isText(f.paramTS) {
-			_ = p.collect(&paramSig, "params.rootJobSignature", f.paramSig)
-			_ = p.collect(&paramTS, "params.rootJobTimestamp", f.paramTS)
-		}
+		_ = p.collect(&paramSig, "params.rootJobSignature", f.paramSig)
+		_ = p.collect(&paramTS, "params.rootJobTimestamp", f.paramTS)
 	}
 	p.deliver()
 	if database != "" {
@@ -274,7 +278,6 @@ func (p *parser) event(raw []byte) (*Event, error) {
 		return nil, err
 	}
 	if dt != "" {
-		var err error
 		e.DT, err = Time("meta.dt", dt)
 		e.DTWrong = err != nil
 	}
