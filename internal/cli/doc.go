@@ -1,0 +1,29 @@
+// Package cli is the command line of auwai: noun, then verb.
+//
+// # Words
+//
+//	service   the running process that the client commands speak to, --server or AUWAI_SERVER
+//	table     calm output for people: aligned, no frames, one row a thing
+//	remedy    what to do about an error; no error is shown without one where there is one
+//
+// # Exit codes
+//
+//	0   done
+//	1   it failed: the service said no, or does not answer; a check found faults
+//	2   the command line is wrong
+//
+// # Invariants
+//
+//   - What a command was asked for goes to stdout, all else to stderr.
+//   - With --json, stdout is the API's own JSON, unchanged: one document.
+//   - Nothing is read from the environment but AUWAI_SERVER.
+//   - A command ends when its context ends.
+//
+// # Files
+//
+//	cli.go     Run, Deps, the root command     jobs.go    jobs ls, show, retry, cancel; dead ls
+//	errors.go  exit codes and remedies         emit.go    emit
+//	serve.go   serve, check, version           keys.go    keys
+//	table.go   tables and times                bench.go   bench queue, bench intake
+//	queues.go  queues ls                       load.go    the load of bench intake
+package cli

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"auwai/internal/config"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError says that the command line is wrong.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// errSilent ends with exit code 1 after the command has said why.
+var errSilent = errors.New("the command has said why")
+
+// report shows an error and returns the exit code.
+func (a *app) report(c *cobra.Command, err error) int {
+	if errors.Is(err, errSilent) {
+		return exitFailed
+	}
+	if u, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(a.stderr, "%s: %s\nSee: %s --help\n", c.CommandPath(), u.text, c.CommandPath())
+		return exitUsage
+	}
+	if f, ok := errors.AsType[*config.FaultsError](err); ok {
+		showFaults(a.stderr, f)
+		return exitFailed
+	}
+	fmt.Fprintf(a.stderr, "%s: %s\n", c.CommandPath(), err)
+	if remedy := a.remedy(err); remedy != "" {
+		fmt.Fprintf(a.stderr, "%s\n", remedy)
+	}
+	return exitFailed
+}
+
+func showFaults(w io.Writer, f *config.FaultsError) {
+	fmt.Fprintln(w, f.Error())
+	switch n := len(f.Faults); n {
+	case 1:
+		fmt.Fprintln(w, "\n1 fault")
+	default:
+		fmt.Fprintf(w, "\n%d faults\n", n)
+	}
+}
+
+// remedy says what to do about an error, "" when the error says it.
+func (a *app) remedy(err error) string {
+	if _, ok := errors.AsType[*url.Error](err); !ok {
+		return ""
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return "Is the service running there? Name it by --server or AUWAI_SERVER, or start it: auwai serve"
+	}
+	return ""
+}

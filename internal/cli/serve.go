@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"auwai/internal/config"
+	"auwai/internal/telemetry"
+)
+
+func (a *app) serve() *cobra.Command {
+	var file, data, listen, format, level string
+	var drain time.Duration
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service",
+		Long: `Run the service until SIGTERM or SIGINT. It then stops dispatching, goes on answering, waits for
+running jobs as long as --drain says, writes down what still runs, and exits 0.
+
+Without --config it takes events and jobs and keeps them; jobs of wikis that it does not know are held.`,
+		Example: `  auwai serve --config /etc/auwai/auwai.yaml
+  auwai serve --data /var/lib/auwai --listen 127.0.0.1:8192 --drain 1m`,
+		Args: args(0, 0, ""),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if drain < 0 {
+				return usage("--drain is %s; it cannot be negative", drain)
+			}
+			logger, err := telemetry.NewLogger(a.stderr, format, level)
+			if err != nil {
+				return usage("%s", err)
+			}
+			cfg, err := load(file, data, listen)
+			if err != nil {
+				return err
+			}
+			if a.deps.Serve == nil {
+				return errors.New("this program was built without the service")
+			}
+			for _, w := range cfg.Summary().Warnings {
+				logger.Warn("configuration", "warning", w)
+			}
+			return a.deps.Serve(c.Context(), ServeOptions{Config: cfg, Drain: drain, Logger: logger, Version: a.deps.Version})
+		},
+	}
+	c.Flags().StringVar(&file, "config", "", "configuration file (default: none)")
+	c.Flags().StringVar(&data, "data", "", "folder of the store (default ./"+config.DefaultData+")")
+	c.Flags().StringVar(&listen, "listen", "", "loopback address of the HTTP interface (default "+config.DefaultListen+")")
+	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running jobs are waited for at a stop")
+	c.Flags().StringVar(&format, "log-format", "text", "text or json")
+	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return c
+}
+
+// load reads the configuration; flags win.
+func load(file, data, listen string) (*config.Config, error) {
+	cfg := config.Default()
+	if file != "" {
+		var err error
+		if cfg, err = config.Load(file); err != nil {
+			return nil, err
+		}
+	}
+	if data != "" {
+		dir, err := filepath.Abs(data)
+		if err != nil {
+			return nil, fmt.Errorf("find the folder %s: %w", data, err)
+		}
+		cfg.Data = dir
+	}
+	if listen != "" {
+		if err := config.CheckListen(listen); err != nil {
+			return nil, err
+		}
+		cfg.Listen = listen
+	}
+	return cfg, nil
+}
+
+func (a *app) check() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Verify a configuration file without starting anything",
+		Long:  "Verify a configuration file and the files of secrets that it names. All faults are shown at once, with their lines.",
+		Example: `  auwai check --config /etc/auwai/auwai.yaml
+  auwai check --config auwai.yaml --json`,
+		Args: args(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			if file == "" {
+				return usage("--config is missing; name the file to verify")
+			}
+			cfg, err := config.Load(file)
+			if f, ok := errors.AsType[*config.FaultsError](err); ok && a.json {
+				if err := a.writeJSON(struct {
+					OK     bool           `json:"ok"`
+					Faults []config.Fault `json:"faults"`
+				}{false, f.Faults}); err != nil {
+					return err
+				}
+				return errSilent
+			}
+			if err != nil {
+				return err
+			}
+			s := cfg.Summary()
+			if a.json {
+				return a.writeJSON(struct {
+					OK bool `json:"ok"`
+					config.Summary
+				}{true, s})
+			}
+			showSummary(a.stdout, s)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&file, "config", "", "configuration file")
+	return c
+}
+
+func showSummary(w io.Writer, s config.Summary) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-13s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(w, "%s is right\n\n", s.File)
+	row("listen", "%s", s.Listen)
+	row("data", "%s", s.Data)
+	row("concurrency", "%d", s.Concurrency)
+	kinds := make([]string, 0, len(s.Runners))
+	for _, k := range slices.Sorted(maps.Keys(s.Runners)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", s.Runners[k], k))
+	}
+	row("wikis", "%d with %d domains (%s)", s.Wikis, s.Domains, orNone(strings.Join(kinds, ", ")))
+	row("queues", "%s", orNone(strings.Join(s.Queues, ", ")))
+	switch {
+	case s.Layers == 0:
+		row("cdn", "none: purges make no jobs")
+	default:
+		row("cdn", "%d layers, %d servers, rebound %s", s.Layers, s.Servers, s.Rebound)
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "\nwarning: %s\n", warning)
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Show the version",
+		Example: "  auwai version --json",
+		Args:    args(0, 0, ""),
+		RunE: func(*cobra.Command, []string) error {
+			v := struct {
+				Version string `json:"version"`
+				Go      string `json:"go"`
+				System  string `json:"system"`
+			}{a.deps.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			if a.json {
+				return a.writeJSON(v)
+			}
+			_, err := fmt.Fprintf(a.stdout, "auwai %s (%s, %s)\n", v.Version, v.Go, v.System)
+			return err
+		},
+	}
+}
+
+// writeJSON writes one document to stdout.
+func (a *app) writeJSON(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// within returns ctx with an end, for requests of a person who waits.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, d)
+}

@@ -1,0 +1,194 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
+)
+
+// The defaults of a node.
+const (
+	DefaultListen      = "127.0.0.1:8192"
+	DefaultData        = "auwai-data"
+	DefaultConcurrency = 64
+)
+
+// Bounds of a file.
+const (
+	maxFileBytes   = 16 << 20 // some 50,000 wikis
+	maxSecretBytes = 64 << 10
+	maxConcurrency = 100_000
+	maxName        = 255 // bytes of the name of a wiki or queue
+	day            = 24 * time.Hour
+)
+
+// Config is the active configuration of a node. It is not changed after it was made.
+type Config struct {
+	// File is where it was read from, "" for the defaults.
+	File string
+	// Listen is the loopback address of the HTTP interface.
+	Listen string
+	// Data is the folder of the embedded store, absolute.
+	Data string
+	// Concurrency is the number of attempts of this node.
+	Concurrency int
+	// Wikis by their database names.
+	Wikis map[string]*Wiki
+	// Queues that are named, with what they leave out filled in. See Queue.
+	Queues map[string]Queue
+	// DefaultQueue is what holds for queues that are not named.
+	DefaultQueue Queue
+	CDN          CDN
+
+	domains map[string]string // the wiki of a domain
+}
+
+// Default returns the configuration without a file: no wikis, so that what comes is kept and held.
+func Default() *Config {
+	data, err := filepath.Abs(DefaultData)
+	if err != nil { // the working directory is gone: say it where the folder is made
+		data = DefaultData
+	}
+	return defaults(data)
+}
+
+func defaults(data string) *Config {
+	return &Config{
+		Listen: DefaultListen, Data: data, Concurrency: DefaultConcurrency,
+		Wikis: map[string]*Wiki{}, Queues: map[string]Queue{}, DefaultQueue: defaultQueue(),
+		domains: map[string]string{},
+	}
+}
+
+// Load reads and checks a file, and the files of secrets that it names. The error is a *FaultsError
+// when something in it is wrong.
+func Load(path string) (*Config, error) {
+	text, err := readFile(path, maxFileBytes)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "read the configuration")
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
+	}
+	r := &reader{file: path, dir: filepath.Dir(absolute)}
+	c := r.parse(text)
+	if len(r.faults) > 0 {
+		sortFaults(r.faults)
+		return nil, &FaultsError{Faults: r.faults}
+	}
+	c.File = absolute
+	return c, nil
+}
+
+// readFile reads a file of a bounded size. Its error names the file.
+func readFile(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(text)) > most:
+		return nil, fmt.Errorf("%s has more than %d bytes", path, most)
+	}
+	return text, nil
+}
+
+// parse reads the document. Its result is of use only when no fault was found.
+func (r *reader) parse(text []byte) *Config {
+	c := defaults(filepath.Join(r.dir, DefaultData))
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, more yaml.Node
+	switch err := d.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return c // an empty file
+	case err != nil:
+		r.syntax(err)
+		return c
+	}
+	switch err := d.Decode(&more); {
+	case err == nil:
+		r.fault(&more, "", "a second document begins here; one file is one document")
+	case !errors.Is(err, io.EOF):
+		r.syntax(err)
+		return c
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return c
+	}
+	var queues *yaml.Node
+	r.object(doc.Content[0], "", map[string]field{
+		"listen":      func(n *yaml.Node, path string) { r.listen(c, n, path) },
+		"data":        func(n *yaml.Node, path string) { r.data(c, n, path) },
+		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, 1, maxConcurrency)) },
+		"wikis":       func(n *yaml.Node, path string) { r.wikis(c, n, path) },
+		"queues":      func(n *yaml.Node, _ string) { queues = n },
+		"cdn":         func(n *yaml.Node, path string) { r.cdn(c, n, path) },
+	})
+	if queues != nil {
+		r.queues(c, queues, "queues")
+	}
+	return c
+}
+
+// set returns a function that stores a value that was read.
+func set[T any](dst *T) func(T, bool) {
+	return func(v T, ok bool) {
+		if ok {
+			*dst = v
+		}
+	}
+}
+
+func (r *reader) syntax(err error) {
+	pattern := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
+	m := pattern.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
+	line := 0
+	text := err.Error()
+	if m != nil {
+		line, _ = strconv.Atoi(m[1]) // 0 when the parser names none
+		text = m[2]
+	}
+	r.faults = append(r.faults, Fault{File: r.file, Line: line, Text: "is not YAML: " + text})
+}
+
+func (r *reader) listen(c *Config, n *yaml.Node, path string) {
+	s, ok := r.text(n, path)
+	if !ok {
+		return
+	}
+	if err := CheckListen(s); err != nil {
+		r.fault(n, path, "%s", strings.TrimPrefix(err.Error(), "listen: "))
+		return
+	}
+	c.Listen = s
+}
+
+func (r *reader) data(c *Config, n *yaml.Node, path string) {
+	if s, ok := r.text(n, path); ok {
+		c.Data = r.path(s)
+	}
+}
+
+// path makes a path of the file absolute.
+func (r *reader) path(s string) string {
+	if filepath.IsAbs(s) {
+		return filepath.Clean(s)
+	}
+	return filepath.Join(r.dir, s)
+}

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/jobqueue"
+)
+
+// Queue is what holds for the jobs of a queue.
+type Queue struct {
+	// Concurrency is the number of attempts of the queue on this node, PerWiki that of one wiki.
+	Concurrency int
+	PerWiki     int
+	// Attempts is how often a job is tried before it is dead.
+	Attempts int
+	// RetryDelay is the wait before the second attempt; each further one is RetryFactor times longer.
+	RetryDelay  time.Duration
+	RetryFactor float64
+	// Timeout is how long an attempt may take.
+	Timeout  time.Duration
+	Priority jobqueue.Band
+}
+
+func defaultQueue() Queue {
+	return Queue{
+		Concurrency: 30, PerWiki: 10, Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6,
+		Timeout: 7 * time.Minute, Priority: jobqueue.Normal,
+	}
+}
+
+// defaultName is the key whose values hold for what is not named.
+const defaultName = "default"
+
+// Queue returns what holds for a queue, named in the file or not.
+func (c *Config) Queue(name string) Queue {
+	if q, ok := c.Queues[name]; ok {
+		return q
+	}
+	return c.DefaultQueue
+}
+
+// Retry returns what the queue domain needs to know of the queue.
+func (q Queue) Retry() jobqueue.Policy {
+	return jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor}
+}
+
+// queues reads the defaults first, wherever they stand, since the other queues begin with them.
+func (r *reader) queues(c *Config, n *yaml.Node, path string) {
+	named := resolve(n)
+	if named.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(named.Content); i += 2 {
+			if named.Content[i].Value == defaultName {
+				quiet := &reader{file: r.file, dir: r.dir} // its faults are found once more below
+				quiet.queue(&c.DefaultQueue, resolve(named.Content[i+1]), path)
+				break
+			}
+		}
+	}
+	r.each(n, path, func(key, value *yaml.Node, at string) {
+		if !r.name(key, at, "queue") {
+			return
+		}
+		q := c.DefaultQueue
+		r.queue(&q, value, at)
+		if key.Value != defaultName {
+			c.Queues[key.Value] = q
+		}
+	})
+}
+
+func (r *reader) queue(q *Queue, n *yaml.Node, path string) {
+	r.object(n, path, map[string]field{
+		"concurrency":  func(n *yaml.Node, at string) { set(&q.Concurrency)(r.number(n, at, 1, maxConcurrency)) },
+		"per_wiki":     func(n *yaml.Node, at string) { set(&q.PerWiki)(r.number(n, at, 1, maxConcurrency)) },
+		"attempts":     func(n *yaml.Node, at string) { set(&q.Attempts)(r.number(n, at, 1, 1_000)) },
+		"retry_delay":  func(n *yaml.Node, at string) { set(&q.RetryDelay)(r.duration(n, at, 0, 7*day)) },
+		"retry_factor": func(n *yaml.Node, at string) { set(&q.RetryFactor)(r.factor(n, at, 1, 1_000)) },
+		"timeout":      func(n *yaml.Node, at string) { set(&q.Timeout)(r.duration(n, at, time.Second, day)) },
+		"priority": func(n *yaml.Node, at string) {
+			if s, ok := r.word(n, at, "interactive", "normal", "bulk"); ok {
+				q.Priority, _ = Band(s)
+			}
+		},
+	})
+}
+
+// Band returns the priority of a name.
+func Band(name string) (jobqueue.Band, bool) {
+	for b := range jobqueue.Band(jobqueue.Bands) {
+		if b.String() == name {
+			return b, true
+		}
+	}
+	return 0, false
+}

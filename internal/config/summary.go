@@ -1,0 +1,49 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Summary is what "auwai check" shows of a configuration.
+type Summary struct {
+	File        string         `json:"file"`
+	Listen      string         `json:"listen"`
+	Data        string         `json:"data"`
+	Concurrency int            `json:"concurrency"`
+	Wikis       int            `json:"wikis"`
+	Runners     map[string]int `json:"runners"` // wikis by runner
+	Domains     int            `json:"domains"`
+	Queues      []string       `json:"queues"` // those that are named
+	Layers      int            `json:"layers"`
+	Servers     int            `json:"servers"`
+	Rebound     string         `json:"rebound"`
+	Warnings    []string       `json:"warnings"`
+}
+
+// Summary sums c up. Warnings are what works and is worth a look.
+func (c *Config) Summary() Summary {
+	s := Summary{
+		File: c.File, Listen: c.Listen, Data: c.Data, Concurrency: c.Concurrency,
+		Wikis: len(c.Wikis), Runners: map[string]int{}, Domains: len(c.domains),
+		Queues: slices.Sorted(maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
+		Rebound: plain(c.CDN.Rebound), Warnings: []string{},
+	}
+	for _, w := range c.Wikis {
+		s.Runners[w.Runner]++
+	}
+	for _, layer := range c.CDN.Layers {
+		s.Servers += len(layer)
+	}
+	for _, file := range c.secretsForAll() {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s can be read by every user of this machine; chmod o-r %s", file, file))
+	}
+	if len(c.Wikis) == 0 {
+		s.Warnings = append(s.Warnings, "no wiki is configured: all jobs are kept and held")
+	}
+	if c.CDN.Rebound > 0 && len(c.CDN.Layers) == 0 {
+		s.Warnings = append(s.Warnings, "cdn.rebound has no effect without cdn.layers")
+	}
+	return s
+}
