@@ -32,13 +32,18 @@ type Harness struct {
 // New opens partition id with the given domains on an empty store.
 func New(tb testing.TB, id partition.ID, domains ...partition.Domain) *Harness {
 	tb.Helper()
+	return NewWith(tb, id, nil, domains...)
+}
+
+// NewWith is New with further families of keys.
+func NewWith(tb testing.TB, id partition.ID, families []partition.Family, domains ...partition.Domain) *Harness {
+	tb.Helper()
 	h := &Harness{
 		Clock:   partition.Now{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		Store:   &Store{},
 		tb:      tb,
 		domains: domains,
 	}
-	var families []partition.Family
 	for _, d := range domains {
 		families = append(families, d.Families()...)
 	}
