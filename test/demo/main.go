@@ -58,6 +58,9 @@ func demonstrate(ctx context.Context, keep bool) (err error) {
 		d.stayUp(ctx)
 	}
 	d.close()
+	if ctx.Err() != nil {
+		return errors.Join(err, os.RemoveAll(dir)) // whoever stopped it wants nothing left
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nLogs, databases and settings are in %s", err, dir)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -161,23 +160,11 @@ func (d *demo) edit(ctx context.Context) (string, error) {
 	}
 	d.edited = time.Now()
 	for _, editor := range editors {
-		request, err := editor.EditInner(ctx, newText)
-		if err != nil {
-			return "", err
-		}
-		if err := d.awaitFirstJob(ctx, request); err != nil {
+		if _, err := editor.EditInner(ctx, newText); err != nil {
 			return "", err
 		}
 	}
 	return "Template:Inner of both wikis: " + strconv.Quote(newText), nil
-}
-
-// awaitFirstJob waits for the first job of an edit: MediaWiki pushes most of them after it answered.
-func (d *demo) awaitFirstJob(ctx context.Context, request string) error {
-	return rig.UntilIn(ctx, time.Minute, "the first job of the edit", func(ctx context.Context) (bool, string, error) {
-		jobs, err := d.service.Jobs(ctx, url.Values{"request_id": {request}})
-		return len(jobs) > 0, "none", err
-	})
 }
 
 // follow waits until nothing is left to do and shows the counts meanwhile.

@@ -18,7 +18,7 @@ func TestEditsWhileTheServiceIsAwayAreNeitherLostNorDoubled(t *testing.T) {
 	wiki := s.Wiki("aawiki")
 	editor := login(t, wiki)
 	usual := s.editPage(t, editor, "Page 1", "one")
-	s.awaitCascade(t, usual)
+	s.awaitIdle(t)
 	warm(t, s.Farm, wiki, "first-mark")
 
 	if err := s.service.Stop(); err != nil {
@@ -35,8 +35,9 @@ func TestEditsWhileTheServiceIsAwayAreNeitherLostNorDoubled(t *testing.T) {
 	if err := s.service.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.awaitCascade(t, template)
-	s.awaitCascade(t, alone)
+	s.awaitJob(t, alone, "htmlCacheUpdate") // the spool is drained in order
+	s.awaitJob(t, template, "refreshLinks")
+	s.awaitIdle(t)
 	assertFresh(t, s.Farm, wiki, "second-mark")
 	s.assertNoneDead(t)
 	if diff := cmp.Diff(s.queuesOf(t, usual), s.queuesOf(t, alone)); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,38 +132,36 @@ func warm(t *testing.T, farm *rig.Farm, wiki *rig.Wiki, mark string) {
 // assertFresh reads every page once through the cache and checks that it shows the mark.
 func assertFresh(t *testing.T, farm *rig.Farm, wiki *rig.Wiki, mark string) {
 	t.Helper()
-	stale := 0
+	var stale []string
 	for _, title := range farm.Pages() {
 		page, err := wiki.Read(t.Context(), title)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(page.Body, mark) {
-			stale++
-			t.Errorf("%s of %s does not show %q (from the cache: %t)", title, wiki.Name, mark, page.Hit)
+			stale = append(stale, fmt.Sprintf("%s (from the cache: %t)", title, page.Hit))
 		}
 	}
-	if stale == 0 {
-		t.Logf("all %d pages of %s show %q", len(farm.Pages()), wiki.Name, mark)
+	if len(stale) > 0 {
+		t.Errorf("%d of %d pages of %s do not show %q, the first: %s", len(stale), len(farm.Pages()), wiki.Name, mark, stale[0])
 	}
 }
 
-// awaitCascade waits until the jobs of the request arrived and nothing is left to do.
-func (s *stand) awaitCascade(t *testing.T, requestID string) {
+// awaitIdle waits until nothing is left to do.
+func (s *stand) awaitIdle(t *testing.T) {
 	t.Helper()
-	s.awaitJobs(t, requestID)
 	if err := s.service.AwaitIdle(t.Context(), cascadeWithin, nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// awaitJobs waits until the service knows a job of the request. MediaWiki pushes most of its jobs
-// after it answered.
-func (s *stand) awaitJobs(t *testing.T, requestID string) {
+// awaitJob waits until the service knows a job of the request in the queue.
+func (s *stand) awaitJob(t *testing.T, requestID, queue string) {
 	t.Helper()
-	err := rig.UntilIn(t.Context(), cascadeWithin, "the edit's first job", func(ctx context.Context) (bool, string, error) {
+	err := rig.UntilIn(t.Context(), cascadeWithin, "the request's job in "+queue, func(ctx context.Context) (bool, string, error) {
 		jobs, err := s.jobsOf(ctx, requestID)
-		return len(jobs) > 0, fmt.Sprintf("%d jobs", len(jobs)), err
+		found := slices.ContainsFunc(jobs, func(job rig.Job) bool { return job.Queue == queue })
+		return found, fmt.Sprintf("%d jobs", len(jobs)), err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,13 @@
 package rig
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -71,11 +74,13 @@ var readers = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) e
 
 func firstWords(body string) string { return strings.TrimSpace(body[:min(len(body), 300)]) }
 
-// Editor is a logged-in account on one wiki. Use it from one goroutine at a time.
+// Editor is a logged-in account on one wiki. Use it from one goroutine at a time. Its calls return
+// when MediaWiki has done everything that belongs to the request, also what it does after it
+// answered: by then all jobs of an edit have been pushed.
 type Editor struct {
-	wiki   *Wiki
-	client *http.Client
-	token  string
+	wiki  *Wiki
+	jar   http.CookieJar
+	token string
 }
 
 // Login opens a session of the rig's account. Edits go to MediaWiki directly, not to the cache.
@@ -84,7 +89,7 @@ func (w *Wiki) Login(ctx context.Context) (*Editor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log in to %s: %w", w.Name, err)
 	}
-	editor := &Editor{wiki: w, client: &http.Client{Jar: jar, Timeout: 90 * time.Second}}
+	editor := &Editor{wiki: w, jar: jar}
 	var tokens struct {
 		Query struct{ Tokens map[string]string }
 	}
@@ -164,12 +169,7 @@ func (e *Editor) request(ctx context.Context, values url.Values, answer any) (re
 	}
 	request.Host = e.wiki.Host
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := e.client.Do(request)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxPageBytes))
+	status, header, body, err := exchange(ctx, e.wiki.farm.WebAddress(), e.jar, request)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
@@ -180,7 +180,7 @@ func (e *Editor) request(ctx context.Context, values url.Values, answer any) (re
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(body, &failure); err != nil {
-		return "", fmt.Errorf("%s: status %d, not JSON: %s", what, response.StatusCode, firstWords(string(body)))
+		return "", fmt.Errorf("%s: status %d, not JSON: %s", what, status, firstWords(string(body)))
 	}
 	if failure.Error != nil {
 		return "", fmt.Errorf("%s: %s: %s", what, failure.Error.Code, failure.Error.Info)
@@ -188,5 +188,42 @@ func (e *Editor) request(ctx context.Context, values url.Values, answer any) (re
 	if err := json.Unmarshal(body, answer); err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
-	return response.Header.Get("X-Request-Id"), nil
+	return header.Get("X-Request-Id"), nil
+}
+
+// exchange sends one request on a connection of its own and returns when the server closed it, which
+// PHP's server does at the end of the script. A common client is content with the answer's length,
+// and would return while MediaWiki still pushes jobs.
+func exchange(ctx context.Context, address string, jar http.CookieJar, request *http.Request) (status int, header http.Header, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	connection, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	// A read or write under way ends with the connection, which ends with ctx.
+	stop := context.AfterFunc(ctx, func() { _ = connection.Close() })
+	defer stop()
+	defer func() { err = errors.Join(err, connection.Close()) }()
+	for _, cookie := range jar.Cookies(request.URL) {
+		request.AddCookie(cookie)
+	}
+	request.Close = true
+	if err := request.Write(connection); err != nil {
+		return 0, nil, nil, err
+	}
+	reader := bufio.NewReader(connection)
+	response, err := http.ReadResponse(reader, request)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer response.Body.Close()
+	if body, err = io.ReadAll(io.LimitReader(response.Body, maxPageBytes)); err != nil {
+		return 0, nil, nil, err
+	}
+	if _, err := io.Copy(io.Discard, reader); err != nil {
+		return 0, nil, nil, err
+	}
+	jar.SetCookies(request.URL, response.Cookies())
+	return response.StatusCode, response.Header, body, nil
 }
