@@ -68,7 +68,7 @@ class Outbox {
 	/** @var LoggerInterface */
 	private $logger;
 
-	/** @var array|null Items of the transaction that is about to commit: spooled, unspooled */
+	/** @var array|null The transaction that is about to commit: begun, spooled, unspooled */
 	private $committing = null;
 
 	/** @var float Time before which this process does not try to send */
@@ -136,8 +136,10 @@ class Outbox {
 	 * @param Item[] $items
 	 */
 	private function beforeCommit( $dbw, array $items ): void {
-		if ( $this->committing === null ) {
-			$this->committing = [ 'spooled' => [], 'unspooled' => [] ];
+		$begun = $dbw->trxTimestamp();
+		// What an earlier transaction left here, since nobody told how it ended, is not of this one.
+		if ( $this->committing === null || $this->committing['begun'] !== $begun ) {
+			$this->committing = [ 'begun' => $begun, 'spooled' => [], 'unspooled' => [] ];
 			$dbw->onTransactionResolution( function ( $trigger ) {
 				$committing = $this->committing;
 				$this->committing = null;

@@ -56,7 +56,7 @@ class ParamCodec {
 	 * @return string
 	 */
 	public static function json( $value ): string {
-		$precision = ini_set( 'serialize_precision', '-1' );
+		$precision = ini_get( 'serialize_precision' ) === '-1' ? false : ini_set( 'serialize_precision', '-1' );
 		try {
 			return json_encode( $value, self::FLAGS );
 		} finally {

@@ -116,7 +116,7 @@ MW_CONFIG_FILE=$AUWAI_WIKI_CONFIG php "$core/maintenance/update.php" --quick >"$
 	{ cat "$dir/update.log"; exit 1; }
 
 MW_CONFIG_FILE=$AUWAI_WIKI_CONFIG PHP_CLI_SERVER_WORKERS=4 \
-	setsid php -d memory_limit=128M -d display_errors=0 -S "127.0.0.1:$wiki_port" \
+	setsid php -d memory_limit=128M -d display_errors=0 -d output_buffering=4096 -d zlib.output_compression=1 -S "127.0.0.1:$wiki_port" \
 	"$extension/tests/wiki/router.php" >"$dir/web.log" 2>&1 &
 pids+=($!)
 answers "$AUWAI_TEST_WIKI/w/api.php?action=query&format=json"

@@ -57,6 +57,45 @@ class SpoolTest extends AuwaiTestCase {
 		$this->assertCount( 1, $this->pushed() );
 	}
 
+	public function testWhatIsPushedWhileATransactionEndsIsSentToo() {
+		$dbw = $this->db();
+		$push = function ( int $n ): callable {
+			return function () use ( $n ) {
+				$this->group()->push( new JobSpecification( 'null', [ 'n' => $n ] ) );
+			};
+		};
+		$this->lbFactory()->beginPrimaryChanges( __METHOD__ );
+		$this->writeSomething();
+		$dbw->onTransactionResolution( $push( 4 ), __METHOD__ );
+		$dbw->onTransactionCommitOrIdle( $push( 3 ), __METHOD__ );
+		$push( 1 )();
+		$dbw->onTransactionPreCommitOrIdle( $push( 2 ), __METHOD__ );
+		$this->lbFactory()->commitPrimaryChanges( __METHOD__ );
+		$sent = array_map( static function ( $job ) {
+			return $job['payload']['params']['n'];
+		}, $this->pushed() );
+		sort( $sent );
+		$this->assertSame( [ 1, 2, 3, 4 ], $sent );
+		$this->assertSame( [], $this->rows() );
+	}
+
+	public function testTransactionsOneAfterTheOtherDoNotMixTheirItems() {
+		foreach ( [ 1, 2, 3 ] as $n ) {
+			$this->lbFactory()->beginPrimaryChanges( __METHOD__ );
+			$this->writeSomething();
+			$this->group()->push( new JobSpecification( 'null', [ 'n' => $n ] ) );
+			if ( $n === 2 ) {
+				$this->lbFactory()->rollbackPrimaryChanges( __METHOD__ );
+			} else {
+				$this->lbFactory()->commitPrimaryChanges( __METHOD__ );
+			}
+		}
+		$this->assertSame( [ 1, 3 ], array_map( static function ( $job ) {
+			return $job['payload']['params']['n'];
+		}, $this->pushed() ) );
+		$this->assertSame( [], $this->rows() );
+	}
+
 	public function testACommitThatFailsTakesItsRowsAlong() {
 		$dbw = $this->db();
 		$this->lbFactory()->beginPrimaryChanges( __METHOD__ );
