@@ -3,7 +3,9 @@ package jobqueue_test
 import (
 	"bytes"
 	"fmt"
+	"syscall"
 	"testing"
+	"time"
 
 	"auwai/internal/jobqueue"
 	"auwai/internal/jobqueue/jobqueuetest"
@@ -35,6 +37,8 @@ func benchLife(b *testing.B, kind string, batch int) {
 	payload := bytes.Repeat([]byte{'x'}, 400)
 	pair := jobqueue.Pair{Wiki: "enwiki", Queue: "refreshLinks"}
 	b.ResetTimer()
+	before := cpu(b)
+	lives := 0
 	for done := 0; done < b.N; done += group {
 		for n := 0; n < group; n += batch {
 			push := &jobqueue.Push{Jobs: make([]jobqueue.New, batch)}
@@ -57,6 +61,7 @@ func benchLife(b *testing.B, kind string, batch int) {
 			}
 		}
 		rig.Commit()
+		lives += group
 		for len(ready) > 0 {
 			finish := &jobqueue.Finish{}
 			for range min(batch, len(ready)) {
@@ -73,4 +78,16 @@ func benchLife(b *testing.B, kind string, batch int) {
 		}
 		rig.Commit()
 	}
+	b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(lives), "cpu-ns/life")
+}
+
+// cpu is the time that the process has used on all cores, collection of garbage included: on a busy
+// machine it says more than the clock.
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

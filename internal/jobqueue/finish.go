@@ -26,8 +26,8 @@ type Ended struct {
 	Jitter     float64       // a number from [0, 1), from a source of the caller's
 }
 
-// Cursor says that no ready job of the band that waits is before Seq. Claims in memory are looked
-// after by the command itself.
+// Cursor says that every job of the band that waits, as the sender of the command sees it, is at Seq
+// or after it. Claims in memory, and jobs that come back from them, are looked after by the command.
 type Cursor struct {
 	Pair Pair
 	Band Band
@@ -74,7 +74,13 @@ func (c *Finish) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 
 // Apply ends the attempts.
 func (c *Finish) Apply(tx *partition.Tx) error {
-	w := begin(tx, 0)
+	size := 0
+	for i := range c.Outcomes {
+		if claim := c.Outcomes[i].Claim; claim != nil {
+			size += jobKeySize(claim.Job.Wiki) + readyKeySize(claim.Job.Pair)
+		}
+	}
+	w := begin(tx, size)
 	c.Done, c.Lost = len(c.Outcomes), c.Lost[:0]
 	for i := range c.Outcomes {
 		if w.full(i) {
@@ -135,6 +141,7 @@ func (w *work) endUncounted(c *Claim) {
 		return
 	}
 	w.ending = append(w.ending, c)
+	w.back = append(w.back, j)
 	w.effect(BecameReady{Job: j, Settles: true})
 }
 
@@ -189,22 +196,34 @@ func (w *work) leaveKey(c *Claim) {
 	w.giveKeyBack(c.Job, !c.found)
 }
 
-// moveCursors moves cursors forward, but not beyond a claim in memory: its ready key is still there
-// and it may return to its place.
+// moveCursors moves cursors forward, but not beyond a ready key that the caller may have thought to
+// be gone: that of a claim in memory, and of a job that came back from one to its old place.
 func (w *work) moveCursors(cursors []Cursor) {
 	for _, cur := range cursors {
 		if cur.Band >= Bands {
 			continue
 		}
-		for _, c := range w.mem.running { // the order does not matter: a minimum
-			j := c.Job
-			if !w.isStored(c) && j.Pair == cur.Pair && j.Band == cur.Band && w.running(j.ID) != nil {
-				cur.Seq = min(cur.Seq, j.Seq)
+		seq := cur.Seq
+		keep := func(p Pair, b Band, at uint64) {
+			if p == cur.Pair && b == cur.Band {
+				seq = min(seq, at)
 			}
 		}
+		// The order of the maps does not matter: a minimum.
+		for id, c := range w.mem.running {
+			if !w.isStored(c) && w.running(id) != nil {
+				keep(c.Job.Pair, c.Job.Band, c.Job.Seq)
+			}
+		}
+		for _, r := range w.mem.returned {
+			keep(r.pair, r.band, r.seq)
+		}
+		for _, j := range w.back {
+			keep(j.Pair, j.Band, j.Seq)
+		}
 		s := w.pair(cur.Pair)
-		if !s.Counts.IsZero() && cur.Seq > s.Cursor[cur.Band] {
-			s.Cursor[cur.Band] = cur.Seq
+		if !s.Counts.IsZero() && seq > s.Cursor[cur.Band] {
+			s.Cursor[cur.Band] = seq
 			s.dirty = true
 		}
 	}

@@ -79,6 +79,7 @@ func (r *reader) readNew(n *New) {
 	}
 	if f&mailBlob != 0 {
 		n.Blob.ID, n.Blob.Size = r.suffix(), r.small()
+		r.bad = r.bad || n.Blob.Size == 0
 		return
 	}
 	n.Payload = r.bytes()

@@ -18,9 +18,18 @@ type Mem struct {
 	ended   int // claims in running whose end is applied and not durable
 	dirty   map[ident.Suffix]int
 	perPair map[Pair]int64 // claims in memory only, those that ended left out
-	scans   int
-	moved   map[ident.Suffix]struct{} // settled while a scan was under way
-	work    work                      // reused by each Apply
+	// returned are jobs that went from a claim back to their old place: a cursor that was thought of
+	// while they were claimed must not pass them.
+	returned map[ident.Suffix]returnedTo
+	scans    int
+	moved    map[ident.Suffix]struct{} // settled while a scan was under way
+	work     work                      // reused by each Apply
+}
+
+type returnedTo struct {
+	pair Pair
+	band Band
+	seq  uint64
 }
 
 // Claim is a node's hold on a job for one attempt.
@@ -49,6 +58,8 @@ func NewMem() *Mem {
 		dirty:   map[ident.Suffix]int{},
 		perPair: map[Pair]int64{},
 		moved:   map[ident.Suffix]struct{}{},
+
+		returned: map[ident.Suffix]returnedTo{},
 	}
 }
 
@@ -77,6 +88,7 @@ func (m *Mem) Release(id ident.Suffix) bool {
 	}
 	delete(m.running, id)
 	m.unmemory(c.Job.Pair)
+	m.giveBack(c.Job)
 	return true
 }
 
@@ -167,7 +179,20 @@ func (m *Mem) settle(id ident.Suffix, settles bool) {
 }
 
 // touch marks a job as changed by a command that is not durable yet.
-func (m *Mem) touch(id ident.Suffix) { m.dirty[id]++ }
+func (m *Mem) touch(id ident.Suffix) {
+	m.dirty[id]++
+	m.left(id)
+}
+
+// giveBack notes that a job is back at the place that its claim had left in the store.
+func (m *Mem) giveBack(j *Job) { m.returned[j.ID] = returnedTo{j.Pair, j.Band, j.Seq} }
+
+// left notes that a job may have left its place.
+func (m *Mem) left(id ident.Suffix) {
+	if len(m.returned) > 0 {
+		delete(m.returned, id)
+	}
+}
 
 // end marks a claim as ended by a command that is not durable yet.
 func (m *Mem) end(c *Claim) {
@@ -176,6 +201,7 @@ func (m *Mem) end(c *Claim) {
 	}
 	c.ended = true
 	m.ended++
+	m.left(c.Job.ID)
 }
 
 func (m *Mem) stored(c *Claim) {
@@ -183,6 +209,7 @@ func (m *Mem) stored(c *Claim) {
 	if !c.Stored {
 		c.Stored = true
 		m.unmemory(c.Job.Pair)
+		m.left(c.Job.ID)
 	}
 }
 

@@ -185,6 +185,9 @@ func (w *walk) finish() {
 		delete(w.claims, c.Job.ID)
 		f.Outcomes = append(f.Outcomes, ended(w.rig, c, outcomes[w.rng.IntN(len(outcomes))]))
 	}
+	if w.rng.IntN(3) == 0 {
+		f.Cursors = w.cursors()
+	}
 	w.apply(f)
 	if len(f.Lost) > 0 {
 		w.fail("outcomes %v were lost", f.Lost)
@@ -193,6 +196,20 @@ func (w *walk) finish() {
 		w.say("finish %s %s", e.Claim.Job.ID, e.Outcome)
 		w.m.finish(e.Claim.Job.ID, e.Outcome)
 	}
+}
+
+// cursors says where the first job waits, as a dispatcher knows it.
+func (w *walk) cursors() []jobqueue.Cursor {
+	var out []jobqueue.Cursor
+	for band := range jobqueue.Band(jobqueue.Bands) {
+		for _, e := range w.rig.Ready(links()) {
+			if e.Band == band && w.rig.Mem().Running(e.ID) == nil {
+				out = append(out, jobqueue.Cursor{Pair: links(), Band: band, Seq: e.Seq})
+				break
+			}
+		}
+	}
+	return out
 }
 
 func (w *walk) store() {

@@ -152,6 +152,7 @@ func (r *reader) optional(j *Job, f uint64) {
 	}
 	if f&hasRoot != 0 {
 		j.Root.Signature, j.Root.Timestamp = r.text(), r.text()
+		r.bad = r.bad || j.Root.Signature == ""
 	}
 	if f&hasDomain != 0 {
 		j.Domain = r.text()
@@ -185,6 +186,7 @@ func (r *reader) optional(j *Job, f uint64) {
 	}
 	if f&hasBlob != 0 {
 		j.Blob.ID, j.Blob.Size = r.suffix(), r.small()
+		r.bad = r.bad || j.Blob.Size == 0
 	}
 }
 
@@ -205,7 +207,7 @@ func appendAttempt(b []byte, a *Attempt) []byte {
 
 func (r *reader) attempts() []Attempt {
 	n := r.count(4)
-	if n > MaxAttempts {
+	if n == 0 || n > MaxAttempts {
 		r.fail()
 		return nil
 	}
