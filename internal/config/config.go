@@ -158,11 +158,12 @@ func set[T any](dst *T) func(T, bool) {
 func (r *reader) syntax(err error) {
 	pattern := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
 	m := pattern.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
-	line := 0
-	text := err.Error()
+	line, text := 1, err.Error() // the parser leaves the first line's number out
 	if m != nil {
-		line, _ = strconv.Atoi(m[1]) // 0 when the parser names none
 		text = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
 	}
 	r.faults = append(r.faults, Fault{File: r.file, Line: line, Text: "is not YAML: " + text})
 }

@@ -78,13 +78,10 @@ func (r *reader) wikis(c *Config, n *yaml.Node, path string) {
 			return
 		}
 		w := &Wiki{Name: key.Value, ScriptPath: "/w", Runner: RunnerAuwai}
-		before := len(r.faults)
 		r.wiki(w, key, value, at)
 		c.Wikis[w.Name] = w
 		lines[w.Name] = key
-		if len(r.faults) == before {
-			r.claimDomains(c, w, key, at, lines)
-		}
+		r.claimDomains(c, w, key, at, lines)
 	})
 }
 
@@ -197,6 +194,7 @@ func (r *reader) host(n *yaml.Node, path string) (string, bool) {
 }
 
 func (r *reader) runner(w *Wiki, n *yaml.Node, path string) {
+	w.Runner = "" // not known: nothing more is asked of it when this one is wrong
 	s, ok := r.text(n, path)
 	switch {
 	case !ok:

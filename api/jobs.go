@@ -1,0 +1,119 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The states of a job.
+const (
+	StateAccepted   = "accepted" // on its way to its owner
+	StateDelayed    = "delayed"
+	StateReady      = "ready"
+	StateBlocked    = "blocked"
+	StateRunning    = "running"
+	StateDone       = "done"
+	StateDead       = "dead"
+	StateCancelled  = "cancelled"
+	StateSuperseded = "superseded"
+	StateExpired    = "expired"
+	StateDuplicate  = "duplicate"
+)
+
+// States returns all states, in the order of a job's life.
+func States() []string {
+	return []string{
+		StateAccepted, StateDelayed, StateReady, StateBlocked, StateRunning,
+		StateDone, StateDead, StateCancelled, StateSuperseded, StateExpired, StateDuplicate,
+	}
+}
+
+// Job is one job in a list.
+type Job struct {
+	ID       string `json:"id"`
+	Queue    string `json:"queue"`
+	Wiki     string `json:"wiki"`
+	State    string `json:"state"`
+	Priority string `json:"priority,omitempty"` // not kept of finished jobs
+	Attempts int    `json:"attempts"`           // that count against the limit
+
+	RunAt      *time.Time `json:"run_at"` // not before; null: at once
+	CreatedAt  time.Time  `json:"created_at"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"` // of a finished or dead job
+
+	Key         string `json:"key"` // of de-duplication; "": none
+	RequestID   string `json:"request_id"`
+	ClientID    string `json:"client_id,omitempty"`
+	Root        *Root  `json:"root,omitempty"`
+	DuplicateOf string `json:"duplicate_of,omitempty"` // the job that it was merged into
+	Superseded  string `json:"superseded_by,omitempty"`
+	LastError   string `json:"last_error"`
+	Held        string `json:"held,omitempty"` // why a waiting job is not started, in words
+}
+
+// Root names the change that a job follows from, as MediaWiki does.
+type Root struct {
+	Signature string `json:"signature"`
+	Timestamp string `json:"timestamp"` // 14 digits, UTC
+	IsRoot    bool   `json:"is_root"`   // the job stands for all that follows
+}
+
+// JobPage is a page of a list of jobs.
+type JobPage struct {
+	Jobs   []Job  `json:"jobs"`
+	Cursor string `json:"cursor"`
+	Stale  bool   `json:"stale,omitempty"`
+}
+
+// JobDetail is one job with all that is kept of it.
+type JobDetail struct {
+	Job
+	Domain    string     `json:"domain,omitempty"` // meta.domain of its event
+	FromEvent bool       `json:"from_event"`       // the payload is an event
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	Deadline  *time.Time `json:"deadline,omitempty"` // of the attempt that runs
+	// AttemptLog is every attempt that is kept, the oldest first.
+	AttemptLog []Attempt `json:"attempt_log"`
+	// The payload is in one of three forms; a finished job has none.
+	PayloadBytes  int             `json:"payload_bytes"`
+	Payload       json.RawMessage `json:"payload,omitempty"`
+	PayloadText   string          `json:"payload_text,omitempty"`   // when it is no JSON
+	PayloadBase64 []byte          `json:"payload_base64,omitempty"` // when it is no text
+	Stale         bool            `json:"stale,omitempty"`
+}
+
+// Attempt is one execution of a job.
+type Attempt struct {
+	StartedAt time.Time `json:"started_at"`
+	EndedAt   time.Time `json:"ended_at"`
+	Outcome   string    `json:"outcome"` // done, failed, permanent, uncounted, crash or orderly
+	Error     string    `json:"error"`
+}
+
+// JobAction answers a retry or a cancel.
+type JobAction struct {
+	ID          string `json:"id"`
+	State       string `json:"state"`                  // the job's state now
+	DuplicateOf string `json:"duplicate_of,omitempty"` // retried, it met a waiting twin
+}
+
+// NewJob is a job to be pushed.
+type NewJob struct {
+	ClientID  string          `json:"client_id,omitempty"` // a repeat answers the first id, per wiki, for 24 h
+	Queue     string          `json:"queue"`
+	Wiki      string          `json:"wiki"`
+	Key       string          `json:"key,omitempty"` // "": no de-duplication
+	RunAt     *time.Time      `json:"run_at,omitempty"`
+	Priority  string          `json:"priority,omitempty"` // interactive, normal or bulk; "": the queue's
+	Root      *Root           `json:"root,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
+	Payload   json.RawMessage `json:"payload"` // any JSON, kept byte for byte
+}
+
+// PushedJob answers one NewJob: its id, or why it was not taken.
+type PushedJob struct {
+	ID          string `json:"id,omitempty"`
+	DuplicateOf string `json:"duplicate_of,omitempty"` // the waiting twin that it was merged into
+	Error       string `json:"error,omitempty"`
+	Retry       *bool  `json:"retry,omitempty"` // false: sending it again does not help
+}
