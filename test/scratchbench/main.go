@@ -20,7 +20,6 @@ func main() {
 	flag.StringVar(&o.Sync, "sync", "durable", "")
 	flag.StringVar(&o.Profile, "profile", "", "")
 	flag.Parse()
-	go bench.DebugDump()
 	if _, err := bench.Queue(context.Background(), o, os.Stdout); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
