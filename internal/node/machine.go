@@ -65,7 +65,8 @@ type Machine struct {
 	overdue  time.Duration // when overdue calls were looked for last
 	counting time.Duration // when the last census that arrived was asked for
 
-	dirty [partition.Count]bool // has fresh calls or unreleased answers
+	dirty [partition.Count]bool // has calls to be tried
+	fresh [partition.Count]bool // of these, some have come since the last try
 	reads []kv.Key              // the Get that is under way
 	turn  int
 	batch kv.Batch
@@ -206,7 +207,7 @@ func (m *Machine) submit(now partition.Now, p partition.ID, c *partition.Call, o
 		m.answer(c.Done, err)
 		return
 	}
-	m.dirty[p] = true
+	m.dirty[p], m.fresh[p] = true, true
 }
 
 func (m *Machine) answer(done func(error), err error) {
@@ -232,6 +233,7 @@ func (m *Machine) Got(_ partition.Now, values [][]byte, err error) {
 	for p, part := range m.parts {
 		part.Wake()
 		m.dirty[p] = m.dirty[p] || part.HasFresh()
+		m.fresh[p] = m.dirty[p]
 	}
 }
 
@@ -265,7 +267,8 @@ func (m *Machine) apply(now partition.Now) {
 		}
 		part := m.parts[p]
 		part.Apply(now)
-		m.dirty[p] = part.HasFresh()
+		m.dirty[p] = part.HasFresh() // the group has no room for the rest
+		m.fresh[p] = false
 		if err := part.Poisoned(); err != nil {
 			m.poison(part.ID(), err)
 		}

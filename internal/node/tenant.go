@@ -75,13 +75,14 @@ func (s *Scan) Read(ctx context.Context, e kv.Engine) ([]kv.Page, error) {
 	return []kv.Page{page}, nil
 }
 
-// HasWork reports whether Flush has something to do that an input or a tenant has brought.
+// HasWork reports whether Flush has something to do that an input or a tenant has brought since the
+// last one. Calls for which the group has no room wait for the commit.
 func (m *Machine) HasWork() bool {
 	if len(m.out.Answers)+len(m.out.Scans)+len(m.out.Events) > 0 {
 		return true
 	}
-	for _, d := range m.dirty {
-		if d {
+	for p := range m.fresh {
+		if m.fresh[p] && !m.view.Full() {
 			return true
 		}
 	}

@@ -1,0 +1,315 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"auwai/internal/dispatch"
+	"auwai/internal/eventlog"
+	"auwai/internal/fault"
+	"auwai/internal/ident"
+	"auwai/internal/jobqueue"
+	"auwai/internal/kv/pebblekv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+	"auwai/internal/runner"
+)
+
+// QueueOptions says what "bench queue" measures.
+type QueueOptions struct {
+	Jobs      int    // of each phase
+	Batch     int    // jobs of one push
+	Producers int    // pushes at once
+	Consumers int    // attempts at once
+	Payload   int    // bytes
+	Sync      string // durable or relaxed
+	Dir       string // parent of the fresh store; "" is the directory for temporary files
+	JSON      bool
+	Profile   string // file for a CPU profile of the third phase, "" for none
+}
+
+// QueueResult is what "bench queue" found.
+type QueueResult struct {
+	JobsPerSecond    float64 `json:"jobs_per_s"`
+	EnqueuePerSecond float64 `json:"enqueue_per_s"`
+	DrainPerSecond   float64 `json:"drain_per_s"`
+	RawLogAcks       float64 `json:"raw_log_acks_per_s"`
+	Ratio            float64 `json:"ratio"`
+	KeysPerJob       float64 `json:"keys_per_job"`
+	BytesPerJob      float64 `json:"bytes_per_job"`
+	FsyncsPer1000    float64 `json:"fsyncs_per_1000"`
+	CPUPer1M         float64 `json:"cpu_s_per_1M"`
+	RSSMB            float64 `json:"rss_mb"`
+	WaitingRSSMB     float64 `json:"waiting_rss_mb"` // with all jobs waiting, after the first phase
+	RestartSeconds   float64 `json:"restart_s"`      // from open to the first started job, with all jobs waiting
+}
+
+// Line returns the result as the command's last line.
+func (r *QueueResult) Line() string {
+	return fmt.Sprintf("jobs/s=%.0f enqueue/s=%.0f drain/s=%.0f raw_log_acks/s=%.0f ratio=%.2f keys_per_job=%.2f bytes_per_job=%.0f fsyncs_per_1000=%.1f cpu_s_per_1M=%.1f rss_mb=%.0f",
+		r.JobsPerSecond, r.EnqueuePerSecond, r.DrainPerSecond, r.RawLogAcks, r.Ratio, r.KeysPerJob, r.BytesPerJob, r.FsyncsPer1000, r.CPUPer1M, r.RSSMB)
+}
+
+const benchWikis = 10
+
+// Queue runs the benchmark: enqueue, drain, both at once.
+func Queue(ctx context.Context, o QueueOptions, out io.Writer) (*QueueResult, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(o.Dir, "auwai-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	say := func(format string, args ...any) {
+		if !o.JSON {
+			_, _ = fmt.Fprintf(out, format+"\n", args...)
+		}
+	}
+	say("%d jobs of %d bytes, %d producers in batches of %d, %d consumers, %s, store in %s", o.Jobs, o.Payload, o.Producers, o.Batch, o.Consumers, o.Sync, dir)
+	res := &QueueResult{}
+	raw := make([]float64, 0, 2)
+	r, err := rawLog(dir)
+	if err != nil {
+		return nil, err
+	}
+	raw = append(raw, r)
+	if err := o.measure(ctx, dir, res, say); err != nil {
+		return nil, err
+	}
+	if r, err = rawLog(dir); err != nil {
+		return nil, err
+	}
+	raw = append(raw, r)
+	res.RawLogAcks = (raw[0] + raw[1]) / 2
+	res.Ratio = res.JobsPerSecond / res.RawLogAcks
+	say("raw log before and after: %.0f and %.0f acks/s", raw[0], raw[1])
+	if o.JSON {
+		return res, json.NewEncoder(out).Encode(res)
+	}
+	_, err = fmt.Fprintln(out, res.Line())
+	return res, err
+}
+
+func (o *QueueOptions) check() error {
+	for _, f := range []struct {
+		name       string
+		value, max int
+	}{{"jobs", o.Jobs, 100_000_000}, {"batch", o.Batch, jobqueue.MaxPush}, {"producers", o.Producers, 100_000}, {"consumers", o.Consumers, 100_000}, {"payload", o.Payload, jobqueue.MaxInline}} {
+		if f.value < 1 || f.value > f.max {
+			return fault.Field(f.name, "is %d, must be 1 to %d", f.value, f.max)
+		}
+	}
+	if o.Sync != "durable" && o.Sync != "relaxed" {
+		return fault.Field("sync", "is %q, must be durable or relaxed", o.Sync)
+	}
+	return nil
+}
+
+func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult, say func(string, ...any)) error {
+	store := filepath.Join(dir, "store")
+	r, err := o.open(ctx, store)
+	if err != nil {
+		return err
+	}
+	cpu := cpuSeconds()
+	start := time.Now()
+	if err := r.push(ctx, o); err != nil {
+		return err
+	}
+	res.EnqueuePerSecond = float64(o.Jobs) / time.Since(start).Seconds()
+	debug.FreeOSMemory()
+	res.WaitingRSSMB = rssMB()
+	say("enqueue: %.0f jobs/s; %.0f MB resident with %d jobs waiting", res.EnqueuePerSecond, res.WaitingRSSMB, o.Jobs)
+	r.close()
+
+	start = time.Now()
+	if r, err = o.open(ctx, store); err != nil {
+		return err
+	}
+	r.runner.expect(1)
+	r.resume()
+	if err := r.runner.wait(ctx); err != nil {
+		return err
+	}
+	res.RestartSeconds = time.Since(start).Seconds()
+	say("restart with %d jobs waiting: %.2f s to the first job run", o.Jobs, res.RestartSeconds)
+	r.runner.expect(int64(o.Jobs) - r.runner.done.Load())
+	before, start := r.runner.done.Load(), time.Now()
+	if err := r.runner.wait(ctx); err != nil {
+		return err
+	}
+	res.DrainPerSecond = float64(int64(o.Jobs)-before) / time.Since(start).Seconds()
+	say("drain: %.0f jobs/s", res.DrainPerSecond)
+
+	stop, err := profile(o.Profile)
+	if err != nil {
+		return err
+	}
+	m0, ops0, cpu0 := r.engine.Metrics(), r.counted.ops.Load(), cpuSeconds()
+	start = time.Now()
+	r.runner.expect(int64(o.Jobs))
+	if err := r.push(ctx, o); err != nil {
+		return err
+	}
+	if err := r.runner.wait(ctx); err != nil {
+		return err
+	}
+	n := float64(o.Jobs)
+	res.JobsPerSecond = n / time.Since(start).Seconds()
+	stop()
+	m1 := r.engine.Metrics()
+	res.CPUPer1M = (cpuSeconds() - cpu0) / n * 1e6
+	res.KeysPerJob = float64(r.counted.ops.Load()-ops0) / n
+	res.BytesPerJob = float64(m1.LogBytes-m0.LogBytes) / n
+	res.FsyncsPer1000 = float64(m1.LogSyncs-m0.LogSyncs) / n * 1000
+	res.RSSMB = rssMB()
+	say("both at once: %.0f jobs/s; whole run %.1f s of CPU", res.JobsPerSecond, cpuSeconds()-cpu)
+	r.close()
+	return nil
+}
+
+// rig is a node without network: engine, loop, dispatch, no-op runner.
+type rig struct {
+	engine  *pebblekv.Engine
+	counted *countingEngine
+	loop    *node.Loop
+	driver  *dispatch.Driver
+	policy  *policy
+	runner  *noop
+	minter  *ident.Minter
+	mu      sync.Mutex // guards minter
+	ended   chan error
+	payload []byte
+	wikis   []string
+}
+
+func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
+	sync := pebblekv.Durable
+	if o.Sync == "relaxed" {
+		sync = pebblekv.Relaxed
+	}
+	engine, err := pebblekv.Open(ctx, pebblekv.Config{Dir: dir, Sync: sync})
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	domains := []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
+	var families []partition.Family
+	for _, d := range domains {
+		families = append(families, d.Families()...)
+	}
+	registry, err := partition.NewRegistry(families...)
+	if err != nil {
+		return nil, err
+	}
+	r := &rig{engine: engine, counted: &countingEngine{Engine: engine}, policy: &policy{}, runner: newNoop(), ended: make(chan error, 1)}
+	r.policy.full = o.Consumers
+	machine := node.New(node.Config{
+		Name: "bench", Exclusive: true, Registry: registry, Domains: domains,
+		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // not a secret
+	})
+	r.driver = dispatch.NewDriver(dispatch.DriverConfig{
+		Machine: dispatch.New(dispatch.Config{Policy: r.policy, Random: rand.Float64}), //nolint:gosec // not a secret
+		Engine:  engine,
+		Runners: func(jobqueue.Pair) runner.Runner { return r.runner },
+	})
+	r.loop = node.NewLoop(node.LoopConfig{Machine: machine, Tenant: r.driver, Engine: r.counted})
+	r.driver.Attach(r.loop.Poke)
+	r.minter = ident.NewMinter(machine.Session())
+	go func() { r.ended <- r.loop.Run(ctx) }()
+	r.payload = []byte(`{"type":"null","params":{"pad":"` + strings.Repeat("x", max(o.Payload-35, 0)) + `"}}`)
+	for i := range benchWikis {
+		r.wikis = append(r.wikis, "benchwiki"+strconv.Itoa(i))
+	}
+	return r, r.opened(ctx)
+}
+
+// opened waits until every partition takes commands.
+func (r *rig) opened(ctx context.Context) error {
+	for {
+		n := 0
+		if err := r.loop.Ask(ctx, func(_ partition.Now, m *node.Machine) { n = m.OpenCount() }); err != nil {
+			return err
+		}
+		if n == partition.Count {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func (r *rig) resume() {
+	r.policy.open.Store(true)
+	r.loop.Poke()
+}
+
+func (r *rig) close() {
+	r.loop.Stop()
+	<-r.ended
+	r.driver.Close()
+	_ = r.engine.Close()
+}
+
+func (r *rig) ids(n int) []ident.Suffix {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	out := make([]ident.Suffix, n)
+	for i := range out {
+		out[i] = r.minter.Next(now)
+	}
+	return out
+}
+
+func (r *rig) push(ctx context.Context, o *QueueOptions) error {
+	var left atomic.Int64
+	left.Store(int64(o.Jobs))
+	errs := make(chan error, o.Producers)
+	for p := range o.Producers {
+		go func() { errs <- r.produce(ctx, o, p, &left) }()
+	}
+	var first error
+	for range o.Producers {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (r *rig) produce(ctx context.Context, o *QueueOptions, p int, left *atomic.Int64) error {
+	for i := p; ; i++ {
+		n := int64(o.Batch)
+		rest := left.Add(-n)
+		if rest <= -n {
+			return nil
+		}
+		if rest < 0 {
+			n += rest
+		}
+		wiki := r.wikis[i%len(r.wikis)]
+		push := &jobqueue.Push{Jobs: make([]jobqueue.New, n)}
+		for k, id := range r.ids(int(n)) {
+			push.Jobs[k] = jobqueue.New{ID: id, Pair: jobqueue.Pair{Queue: "bench", Wiki: wiki}, Band: jobqueue.Normal, Payload: r.payload}
+		}
+		if err := r.loop.Do(ctx, partition.Of(wiki), wiki, push); err != nil {
+			return fmt.Errorf("bench: push: %w", err)
+		}
+	}
+}
