@@ -129,7 +129,7 @@ func (w *work) rest(j *Job, due time.Time, keyHeld, settles bool) (twin *Job) {
 		return nil
 	}
 	if j.Key != "" && !keyHeld {
-		if twin = w.takeKey(j); twin != nil {
+		if twin = w.takeKey(j, w.twinKey(j)); twin != nil {
 			w.tx.Delete(w.jobKey(j))
 			w.merge(twin, j, due)
 			w.close(j, closing{state: Duplicate, twin: twin.ID, settles: settles})

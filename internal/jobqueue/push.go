@@ -11,32 +11,83 @@ import (
 )
 
 // Push takes new jobs, all or none. The jobs may be of several wikis of the partition. The payloads
-// of one Push have at most 2 MiB in sum; larger ones go ahead by StoreBlob.
+// of one Push have at most 2 MiB in sum; larger ones go ahead by StoreBlob. Jobs is not changed after
+// the command was submitted.
 type Push struct {
 	Jobs []New
 	// Results has a place for each job, in their order, after success.
 	Results []Pushed
+
+	keys []ruleKeys // of each job, once they were made
+}
+
+// ruleKeys are the keys that the rules look at for one job; those that do not apply are nil.
+type ruleKeys struct {
+	source [sourceBuckets]kv.Key // of bucket, and before
+	bucket int64
+	root   kv.Key
+	twin   kv.Key
+}
+
+func (n *New) ruleKeys(p partition.ID) (k ruleKeys) {
+	if n.Source.Name != "" {
+		// The current bucket is not known before Apply; the id's is most likely the same.
+		k.makeSource(p, n, bucketOf(n.ID.Time()))
+	}
+	if n.Root.Signature != "" {
+		k.root = RootKey(p, n.Pair, n.Root.Signature)
+	}
+	if n.Key != "" {
+		k.twin = twinKey(p, n.Pair, n.Key)
+	}
+	return k
+}
+
+func (k *ruleKeys) makeSource(p partition.ID, n *New, bucket int64) {
+	hash := sourceHash(n.Wiki, n.Source.Name)
+	k.bucket = bucket
+	for i := range k.source {
+		k.source[i] = sourceKey(p, bucket-int64(i), hash)
+	}
+}
+
+func (n *New) hasRules() bool {
+	return n.Source.Name != "" || n.Root.Signature != "" || n.Key != "" || n.Blob.Size > 0
+}
+
+// prepare makes the keys that the rules look at, once.
+func (c *Push) prepare(p partition.ID) {
+	if len(c.keys) == len(c.Jobs) {
+		return
+	}
+	for i := range c.Jobs {
+		n := &c.Jobs[i]
+		// Bad names are refused by Apply; no key is made of them.
+		if !n.hasRules() || !validName(n.Wiki) || !validName(n.Queue) {
+			continue
+		}
+		if c.keys == nil {
+			c.keys = make([]ruleKeys, len(c.Jobs))
+		}
+		c.keys[i] = n.ruleKeys(p)
+	}
 }
 
 // Reads names the keys that the rules will look at.
 func (c *Push) Reads(dst []kv.Key, p partition.ID) []kv.Key {
-	for i := range c.Jobs {
-		n := &c.Jobs[i]
-		if n.Source.Name != "" {
-			hash := sourceHash(n.Wiki, n.Source.Name)
-			// The current bucket is not known here; Apply asks for it when it is another one.
-			now := bucketOf(n.ID.Time())
-			for b := range int64(sourceBuckets) {
-				dst = append(dst, sourceKey(p, now-b, hash))
-			}
+	c.prepare(p)
+	for i := range c.keys {
+		k, n := &c.keys[i], &c.Jobs[i]
+		if k.source[0] != nil {
+			dst = append(dst, k.source[:]...)
 		}
-		if n.Root.Signature != "" {
-			dst = append(dst, RootKey(p, n.Pair, n.Root.Signature))
+		if k.root != nil {
+			dst = append(dst, k.root)
 		}
-		if n.Key != "" {
-			dst = append(dst, twinKey(p, n.Pair, n.Key))
+		if k.twin != nil {
+			dst = append(dst, k.twin)
 		}
-		if n.Blob.Size > 0 {
+		if n.Blob.Size > 0 && validName(n.Wiki) {
 			dst = append(dst, blobExpiryKey(p, n.Wiki, n.Blob.ID))
 		}
 	}
@@ -59,9 +110,14 @@ func (c *Push) Apply(tx *partition.Tx) error {
 		c.Results = make([]Pushed, len(c.Jobs))
 	}
 	c.Results = c.Results[:len(c.Jobs)]
+	c.prepare(tx.Partition())
 	w := begin(tx, size)
 	for i := range c.Jobs {
-		r, err := w.push(&c.Jobs[i])
+		var k *ruleKeys
+		if len(c.keys) > 0 {
+			k = &c.keys[i]
+		}
+		r, err := w.push(&c.Jobs[i], k)
 		if err != nil {
 			return fmt.Errorf("jobs[%d]: %w", i, err)
 		}
@@ -71,11 +127,12 @@ func (c *Push) Apply(tx *partition.Tx) error {
 	return nil
 }
 
-// push takes one job: the rule of sources, then that of roots, then that of twins.
-func (w *work) push(n *New) (Pushed, error) {
+// push takes one job: the rule of sources, then that of roots, then that of twins. k is nil when the
+// job is under none of them.
+func (w *work) push(n *New, k *ruleKeys) (Pushed, error) {
 	r := Pushed{ID: n.ID}
 	if n.Source.Name != "" {
-		first, repeated, flagged := w.source(n)
+		first, repeated, flagged := w.source(n, k)
 		if repeated {
 			return Pushed{ID: first, Repeated: true}, nil
 		}
@@ -87,14 +144,16 @@ func (w *work) push(n *New) (Pushed, error) {
 		}
 	}
 	j := w.newJob(n)
-	if rec, superseded := w.arriveRoot(j); superseded {
-		w.removeBlob(j)
-		w.close(j, closing{state: Superseded, generation: rec.Timestamp})
-		r.State = Superseded
-		return r, nil
+	if j.Root.Signature != "" {
+		if rec, superseded := w.arriveRoot(j, k.root); superseded {
+			w.removeBlob(j)
+			w.close(j, closing{state: Superseded, generation: rec.Timestamp})
+			r.State = Superseded
+			return r, nil
+		}
 	}
 	if j.Key != "" {
-		if twin := w.takeKey(j); twin != nil {
+		if twin := w.takeKey(j, k.twin); twin != nil {
 			// A twin in back-off is due at once: its own release has passed.
 			w.merge(twin, j, earliest(twin.RunAt, j.RunAt))
 			w.close(j, closing{state: Duplicate, twin: twin.ID})
@@ -179,12 +238,17 @@ func validName(s string) bool {
 
 // source applies the rule of sources: the same source again answers the first job's id; the same
 // name with other bytes is flagged and taken.
-func (w *work) source(n *New) (first ident.Suffix, repeated, flagged bool) {
-	hash := sourceHash(n.Wiki, n.Source.Name)
-	now := bucketOf(w.now)
+func (w *work) source(n *New, k *ruleKeys) (first ident.Suffix, repeated, flagged bool) {
+	if now := bucketOf(w.now); k.bucket != now {
+		k.makeSource(w.p, n, now)
+	}
 	var current []SourceEntry
-	for b := range int64(sourceBuckets) {
-		entries, err := DecodeSource(w.tx.Get(sourceKey(w.p, now-b, hash)))
+	for i, key := range k.source {
+		v := w.tx.Get(key)
+		if v == nil {
+			continue
+		}
+		entries, err := DecodeSource(v)
 		partition.Invariant(err == nil, "%v", err)
 		for _, e := range entries {
 			if e.Hash == n.Source.Hash {
@@ -192,11 +256,11 @@ func (w *work) source(n *New) (first ident.Suffix, repeated, flagged bool) {
 			}
 		}
 		flagged = flagged || len(entries) > 0
-		if b == 0 {
+		if i == 0 {
 			current = entries
 		}
 	}
 	current = append(current[max(0, len(current)-maxSources+1):], SourceEntry{Hash: n.Source.Hash, ID: n.ID})
-	w.tx.Set(sourceKey(w.p, now, hash), encodeSource(current))
+	w.tx.Set(k.source[0], encodeSource(current))
 	return first, false, flagged
 }

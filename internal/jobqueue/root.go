@@ -1,14 +1,17 @@
 package jobqueue
 
-import "auwai/internal/partition"
+import (
+	"auwai/internal/kv"
+	"auwai/internal/partition"
+)
 
 // The root rule: of the jobs that follow from one change, those of an older generation than the
 // newest one seen are superseded. MediaWiki's stamps are of one second, so at equal stamps only an
 // arriving root job, which stands for all that follows, supersedes what already waits.
 
-// rootRecord returns the newest generation of the job's root, nil when there is none.
-func (w *work) rootRecord(j *Job) *RootRecord {
-	v := w.tx.Get(RootKey(w.p, j.Pair, j.Root.Signature))
+// rootRecord returns the newest generation of a root, nil when there is none.
+func (w *work) rootRecord(key kv.Key) *RootRecord {
+	v := w.tx.Get(key)
 	if v == nil {
 		return nil
 	}
@@ -22,17 +25,14 @@ func (w *work) olderThanRoot(j *Job) (*RootRecord, bool) {
 	if j.Root.Signature == "" {
 		return nil, false
 	}
-	rec := w.rootRecord(j)
+	rec := w.rootRecord(RootKey(w.p, j.Pair, j.Root.Signature))
 	return rec, rec != nil && rec.Older(j)
 }
 
 // arriveRoot applies the root rule to an arriving job: it is superseded, or it may move its root's
-// record on.
-func (w *work) arriveRoot(j *Job) (rec *RootRecord, superseded bool) {
-	if j.Root.Signature == "" {
-		return nil, false
-	}
-	rec = w.rootRecord(j)
+// record on. key is its root's.
+func (w *work) arriveRoot(j *Job, key kv.Key) (rec *RootRecord, superseded bool) {
+	rec = w.rootRecord(key)
 	next := RootRecord{Timestamp: j.Root.Timestamp}
 	switch {
 	case rec == nil:
@@ -45,7 +45,7 @@ func (w *work) arriveRoot(j *Job) (rec *RootRecord, superseded bool) {
 		next.MinEnq = j.Enq
 	}
 	next.bucket = bucketOf(w.now.Add(RootAge))
-	w.tx.Set(RootKey(w.p, j.Pair, j.Root.Signature), encodeRoot(&next))
+	w.tx.Set(key, encodeRoot(&next))
 	if rec == nil || rec.bucket != next.bucket {
 		if rec != nil {
 			w.tx.Delete(rootExpiryKey(w.p, rec.bucket, j.Pair, j.Root.Signature))

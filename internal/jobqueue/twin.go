@@ -4,15 +4,15 @@ import (
 	"time"
 
 	"auwai/internal/ident"
+	"auwai/internal/kv"
 )
 
 // The twin rule "keep": of several jobs with one key, one waits. A job that is waiting has its key,
 // always; a job that runs has it until another one takes it.
 
 // takeKey gives a job that is about to wait its key, and returns nil; or it returns the waiting twin
-// that the job has to be merged into.
-func (w *work) takeKey(j *Job) (twin *Job) {
-	key := w.twinKey(j)
+// that the job has to be merged into. key is the twin key of the job.
+func (w *work) takeKey(j *Job, key kv.Key) (twin *Job) {
 	holder, ok := w.holder(key)
 	switch {
 	case ok && holder == j.ID:
@@ -37,7 +37,7 @@ func (w *work) takeKey(j *Job) (twin *Job) {
 	return nil
 }
 
-func (w *work) holder(key []byte) (id ident.Suffix, ok bool) {
+func (w *work) holder(key kv.Key) (id ident.Suffix, ok bool) {
 	v := w.tx.Get(key)
 	return id, copy(id[:], v) == ident.SuffixLen
 }
