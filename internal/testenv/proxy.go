@@ -47,6 +47,7 @@ type Proxy struct {
 type Caught struct {
 	fault    Fault
 	bytes    int
+	skip     int // requests to let through first; guarded by the proxy's mu
 	size     atomic.Int64
 	caught   chan struct{} // closed when the request is there
 	released chan struct{} // closed by Release
@@ -70,11 +71,14 @@ func NewProxy(tb testing.TB, socket string) *Proxy {
 // Addr returns the address on which the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Arm prepares one fault for the next bytes that any client sends; bytes is how many of them
+// Arm prepares one fault for the next request that any client sends; bytes is how many bytes of it
 // CutRequest and Freeze let through.
-func (p *Proxy) Arm(fault Fault, bytes int) *Caught {
+func (p *Proxy) Arm(fault Fault, bytes int) *Caught { return p.ArmAfter(0, fault, bytes) }
+
+// ArmAfter is Arm for the request after the next n.
+func (p *Proxy) ArmAfter(n int, fault Fault, bytes int) *Caught {
 	c := &Caught{
-		fault: fault, bytes: bytes,
+		fault: fault, bytes: bytes, skip: n,
 		caught: make(chan struct{}), released: make(chan struct{}), over: make(chan struct{}),
 	}
 	p.mu.Lock()
@@ -141,11 +145,15 @@ func (p *Proxy) close() {
 	p.wg.Wait()
 }
 
-// take returns the armed fault, once.
+// take returns the armed fault when it is for this request.
 func (p *Proxy) take() *Caught {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.armed
+	if c != nil && c.skip > 0 {
+		c.skip--
+		return nil
+	}
 	p.armed = nil
 	return c
 }
