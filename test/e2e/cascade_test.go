@@ -1,8 +1,12 @@
 package e2e_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
+
+	"auwai/test/rig"
 )
 
 func TestAnEditOfTheInnermostTemplateReachesEveryPageOfBothWikisThroughTheCache(t *testing.T) {
@@ -73,5 +77,45 @@ func (s *stand) assertQueues(t *testing.T, requestID string, queues ...string) {
 		if seen[queue] == 0 {
 			t.Errorf("no %s job among those of request %s", queue, requestID)
 		}
+	}
+}
+
+func TestEveryPageIsFreshThoughTheServiceIsKilledDuringTheCascade(t *testing.T) {
+	s := newStand(t, 40, "aawiki")
+	wiki := s.Wiki("aawiki")
+	warm(t, s.Farm, wiki, "first-mark")
+	request, err := login(t, wiki).EditInner(t.Context(), "second-mark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two kills: a job under way at both is at its third and last attempt.
+	for range 2 {
+		rig.Pause(t.Context(), time.Duration(rig.Random(int(400*time.Millisecond))))
+		s.service.Kill()
+		if err := s.service.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What could not be pushed meanwhile waits in the wiki, and comes within a minute or so.
+	s.awaitEmptySpool(t, wiki)
+	s.awaitIdle(t)
+	assertFresh(t, s.Farm, wiki, "second-mark")
+	s.assertQueues(t, request, "refreshLinks", "htmlCacheUpdate")
+	s.assertNoneDead(t)
+}
+
+// awaitEmptySpool waits until nothing waits in the wiki for the service and nothing runs that could
+// add to it.
+func (s *stand) awaitEmptySpool(t *testing.T, wiki *rig.Wiki) {
+	t.Helper()
+	err := rig.UntilIn(t.Context(), cascadeWithin, "the wiki's spool to be empty", func(ctx context.Context) (bool, string, error) {
+		if err := s.service.AwaitIdle(ctx, cascadeWithin, nil); err != nil {
+			return false, "", err
+		}
+		waiting, err := wiki.Spooled(ctx)
+		return waiting == 0, fmt.Sprintf("%d items", waiting), err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

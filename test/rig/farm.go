@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -240,17 +241,47 @@ func (w *Wiki) SetReadOnly(reason string) error {
 	return nil
 }
 
+// spooledLine is a line of the extension's spool.php, which counts what waits for the service.
+var spooledLine = regexp.MustCompile(`(?m)^(?:table|file):\s+(\d+) waiting`)
+
+// Spooled returns how many items wait in the wiki for the service.
+func (w *Wiki) Spooled(ctx context.Context) (int, error) {
+	out, err := w.output(ctx, []string{"MW_CONFIG_FILE=" + w.farm.settingsFile()},
+		filepath.Join(w.farm.options.Extension, "maintenance", "spool.php"), "--wiki="+w.Name)
+	if err != nil {
+		return 0, err
+	}
+	lines := spooledLine.FindAllStringSubmatch(out, -1)
+	if len(lines) == 0 {
+		return 0, fmt.Errorf("spool.php of %s counts nothing: %s", w.Name, out)
+	}
+	sum := 0
+	for _, line := range lines {
+		count, err := strconv.Atoi(line[1])
+		if err != nil {
+			return 0, fmt.Errorf("spool.php of %s: %w", w.Name, err)
+		}
+		sum += count
+	}
+	return sum, nil
+}
+
 // php runs one PHP script; its output is in the error if it fails.
 func (w *Wiki) php(ctx context.Context, env []string, script string, args ...string) error {
+	_, err := w.output(ctx, env, script, args...)
+	return err
+}
+
+func (w *Wiki) output(ctx context.Context, env []string, script string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "php", append([]string{script}, args...)...)
 	command.Env = append(append(os.Environ(), "MW_INSTALL_PATH="+mediaWikiRoot), env...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	out, err := command.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("php %s: %w\n%s", filepath.Base(script), err, lastLines(strings.TrimSpace(string(out)), 12))
+		return "", fmt.Errorf("php %s: %w\n%s", filepath.Base(script), err, lastLines(strings.TrimSpace(string(out)), 12))
 	}
-	return nil
+	return string(out), nil
 }
 
 // farmFile is what the settings read; see assets/settings.php.

@@ -25,7 +25,7 @@ func MediaWikiPackages() []string {
 func VarnishPackages() []string { return []string{"varnish"} }
 
 // PHPUnitPackages returns what the tests of the MediaWiki extension need beyond MediaWiki.
-func PHPUnitPackages() []string { return []string{"phpunit"} }
+func PHPUnitPackages() []string { return []string{"phpunit", "curl"} }
 
 // ActivationPackages returns what holds a listening socket while the service restarts.
 func ActivationPackages() []string { return []string{"systemd"} }
