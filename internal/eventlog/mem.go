@@ -70,3 +70,6 @@ func (m *Mem) Kept() []Kept {
 	}
 	return out
 }
+
+// Steady returns the wall clock without its jumps: what expires goes by it. See steadyClock.
+func (m *Mem) Steady(now partition.Now) time.Time { return m.clock.now(now) }

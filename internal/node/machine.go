@@ -120,6 +120,7 @@ type Scan struct {
 	Token  Token
 	Ranges []kv.Range
 	Keys   []kv.Key
+	Digest func([]kv.Page) // called by Read, nil: nothing
 }
 
 // Event is something that the node's surroundings need to know.

@@ -28,10 +28,69 @@ type Host interface {
 	SubmitOwn(now partition.Now, p partition.ID, c *partition.Call)
 	// Scan reads ranges of the engine; the pages come to Tenant.Scanned.
 	Scan(token uint64, ranges []kv.Range)
+	// ScanThen is Scan, with digest called on the pages before they come back, outside the loop: for
+	// work that takes long, such as compressing. It may keep its result where Scanned finds it.
+	ScanThen(token uint64, ranges []kv.Range, digest func([]kv.Page))
 	// Fetch reads single keys of the engine; they come to Tenant.Scanned as one page.
 	Fetch(token uint64, keys []kv.Key)
 	// Settled says that the tenant's work in a closing partition has ended.
 	Settled(p partition.ID)
+}
+
+// Join makes one tenant of several. They share the node's loop and know nothing of each other.
+func Join(tenants ...Tenant) Tenant { return joined(tenants) }
+
+type joined []Tenant
+
+// Event implements Tenant.
+func (j joined) Event(now partition.Now, e Event) {
+	for _, t := range j {
+		t.Event(now, e)
+	}
+}
+
+// Effects implements Tenant.
+func (j joined) Effects(now partition.Now, m *partition.Machine, effects []any) {
+	for _, t := range j {
+		t.Effects(now, m, effects)
+	}
+}
+
+// Scanned implements Tenant: a token tells whose it is by its remainder.
+func (j joined) Scanned(now partition.Now, token uint64, pages []kv.Page, err error) {
+	n := uint64(len(j))
+	j[token%n].Scanned(now, token/n, pages, err)
+}
+
+// Step implements Tenant.
+func (j joined) Step(now partition.Now, h Host) time.Duration {
+	wake := now.Mono + time.Hour
+	for i, t := range j {
+		wake = min(wake, t.Step(now, joinedHost{h, uint64(i), uint64(len(j))})) //nolint:gosec // an index
+	}
+	return wake
+}
+
+// joinedHost numbers the tokens of one of several tenants. A closing partition is settled when all
+// tenants say so: only the first one's word counts, since the others have no work that outlives a
+// step.
+type joinedHost struct {
+	Host
+	i, n uint64
+}
+
+func (h joinedHost) Scan(token uint64, ranges []kv.Range) { h.Host.Scan(token*h.n+h.i, ranges) }
+
+func (h joinedHost) ScanThen(token uint64, ranges []kv.Range, digest func([]kv.Page)) {
+	h.Host.ScanThen(token*h.n+h.i, ranges, digest)
+}
+
+func (h joinedHost) Fetch(token uint64, keys []kv.Key) { h.Host.Fetch(token*h.n+h.i, keys) }
+
+func (h joinedHost) Settled(p partition.ID) {
+	if h.i == 0 {
+		h.Host.Settled(p)
+	}
 }
 
 // NoTenant is a tenant that does nothing.
@@ -59,10 +118,19 @@ func (m *Machine) Fetch(token uint64, keys []kv.Key) {
 	m.out.Scans = append(m.out.Scans, Scan{Token: TenantToken(token), Keys: keys})
 }
 
+// ScanThen implements Host.
+func (m *Machine) ScanThen(token uint64, ranges []kv.Range, digest func([]kv.Page)) {
+	m.out.Scans = append(m.out.Scans, Scan{Token: TenantToken(token), Ranges: ranges, Digest: digest})
+}
+
 // Read carries a Scan out on an engine.
 func (s *Scan) Read(ctx context.Context, e kv.Engine) ([]kv.Page, error) {
 	if len(s.Keys) == 0 {
-		return e.Scan(ctx, s.Ranges...)
+		pages, err := e.Scan(ctx, s.Ranges...)
+		if err == nil && s.Digest != nil {
+			s.Digest(pages)
+		}
+		return pages, err
 	}
 	values, err := e.Get(ctx, s.Keys...)
 	if err != nil {

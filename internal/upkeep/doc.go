@@ -1,0 +1,25 @@
+// Package upkeep keeps a node's partitions small: it folds the tails of streams into blocks, expires
+// what retention lets go, and sweeps what has expired.
+//
+// # Words
+//
+//	fold     many small tails of a stream become one compressed block
+//	expire   the oldest blocks of a stream go, by age and by size
+//	sweep    keys of families with an expiry bucket go when their bucket is past
+//	round    one look at a partition: its streams every second, its buckets every 10 minutes
+//
+// # One round of a partition
+//
+//	look ──▶ scan ──▶ build (outside the loop) ──▶ command ──▶ look again, when there was more
+//
+// # Invariants
+//
+//   - A partition has one fold or expiry of a stream, and one sweep, under way at most.
+//   - Everything is a command that looks again at what the scan showed: a scan is a hint.
+//   - What expires goes by a clock without jumps.
+//
+// # Failures
+//
+//	scan or command failed     the plan is given up; the next round plans anew
+//	partition closed           its plans are forgotten with it
+package upkeep
