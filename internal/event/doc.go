@@ -35,5 +35,5 @@
 //
 //	scan.go    checking JSON        fields.go     values of the fields   key.go        twins of jobs
 //	split.go   cutting a body       event.go      the event              signature.go  signatures
-//	parse.go   reading an event
+//	parse.go   reading an event  envelope.go   what is known beside the bytes
 package event

@@ -178,7 +178,7 @@ func (s *Store) Get(_ context.Context, keys ...kv.Key) ([][]byte, error) {
 	out := make([][]byte, len(keys))
 	for i, k := range keys {
 		if at, ok := s.find(k); ok {
-			out[i] = slices.Concat([]byte{}, s.entries[at].Value)
+			out[i] = append([]byte{}, s.entries[at].Value...)
 		}
 	}
 	return out, nil
@@ -211,7 +211,7 @@ func (s *Store) page(r kv.Range) (p kv.Page) {
 		}
 		e := kv.Entry{Key: slices.Clone(s.entries[at].Key)}
 		if !r.KeysOnly {
-			e.Value = slices.Concat([]byte{}, s.entries[at].Value)
+			e.Value = append([]byte{}, s.entries[at].Value...)
 		}
 		size += len(e.Key) + len(e.Value)
 		if n == limit || n > 0 && r.MaxBytes > 0 && size > r.MaxBytes {
@@ -240,7 +240,7 @@ func (s *Store) Commit(_ context.Context, b *kv.Batch) error {
 		}
 	}
 	for _, set := range plan.Sets {
-		e := kv.Entry{Key: slices.Clone(set.Key), Value: slices.Concat([]byte{}, set.Value)}
+		e := kv.Entry{Key: slices.Clone(set.Key), Value: append([]byte{}, set.Value...)}
 		at, ok := s.find(set.Key)
 		if ok {
 			s.entries[at] = e

@@ -1,0 +1,55 @@
+// Package intake turns the body of a request into commands, and what became of them into an answer.
+//
+// # Words
+//
+//	body        the bytes of a request; they are never altered
+//	ticket      the right to hold a body in memory; there are bytes for so many, and no more
+//	part        what of one request belongs to one wiki; its commands keep their order
+//	ahead       a payload too large for its command is stored before it, in pieces
+//	place       the answer to one job
+//	fault       the answer to one event that was not taken
+//
+// # One request
+//
+//	Admit ─▶ read the body ─▶ Events or Jobs
+//	                             │ cut and check each element by itself
+//	                             │ wiki of each: database, configured domain, learned domain, domain
+//	                             │ unknown wikis are learned, at most 10,000
+//	                             ▼
+//	                          parts ─▶ payloads ahead ─▶ commands ≤ 1,000 elements and 1.5 MiB
+//	                             ▼
+//	                          durable ─▶ the answer
+//
+// The rules are built in: an event of a stream mediawiki.job.* is a job of the queue that its type
+// names; a resource-purge event is kept and, where caches are configured, also makes a job in
+// PurgeQueue. Appending an event and making its job is one command, so both are there or none is.
+//
+// # Invariants
+//
+//   - An event or job that was answered as taken is durable.
+//   - A payload is, byte for byte, a part of the body.
+//   - A bad event spoils itself only. A bad job spoils the part of its wiki, and says so.
+//   - An event that comes again within a day, id and bytes alike, is answered as taken and makes
+//     nothing new. With other bytes it is taken and flagged.
+//   - Memory for bodies is bounded; over it requests are answered "unavailable" before they are read.
+//
+// # Failures
+//
+//	no ticket is left           Unavailable, with the delay after which to try again
+//	a part is not durable       its events are "error", its jobs have an error; a repeat is harmless
+//	                            where ids are given
+//	nothing was taken           503 when repeating helps, else 400 or 500
+//	a payload ahead is orphaned swept by the log and the queue
+//	the outcome is unknown      as not durable; a repeat with the same ids answers the first
+//
+// # Concurrency
+//
+// An Intake is safe for concurrent use. Run owns the work that goes on after a hasty answer.
+//
+// # Files
+//
+//	intake.go    the object, its settings   events.go   POST /v1/events   jobs.go    POST /v1/jobs
+//	admit.go     tickets                    answer.go   EventGate's form  place.go   answers to jobs
+//	wikis.go     which wiki, learning       command.go  what is applied   ahead.go   large payloads
+//	read.go      one job of a body          limits.go   bounds
+package intake
