@@ -14,7 +14,7 @@ class Registration {
 	 * stays, and $wgAuwaiTakeOver = false leaves everything as it is.
 	 */
 	public static function onRegistration(): void {
-		global $wgAuwaiTakeOver, $wgJobTypeConf, $wgJobRunRate, $wgEventRelayerConfig;
+		global $wgAuwaiTakeOver, $wgJobTypeConf, $wgJobRunRate, $wgEventRelayerConfig, $wgUseCdn;
 
 		if ( !$wgAuwaiTakeOver ) {
 			return;
@@ -30,7 +30,8 @@ class Registration {
 			// Page views would only ask for jobs that the service runs anyway.
 			$wgJobRunRate = 0;
 		}
-		if ( !isset( $wgEventRelayerConfig['cdn-url-purges'] ) ) {
+		// MediaWiki names purged URLs also where there is no cache in front of it.
+		if ( $wgUseCdn && !isset( $wgEventRelayerConfig['cdn-url-purges'] ) ) {
 			$wgEventRelayerConfig['cdn-url-purges'] = [ 'class' => PurgeRelayer::class ];
 		}
 	}

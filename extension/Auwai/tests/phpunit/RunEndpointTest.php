@@ -257,6 +257,53 @@ class RunEndpointTest extends AuwaiTestCase {
 		$this->assertGreaterThanOrEqual( count( $spooled ), $sent );
 	}
 
+	public function testEditsAtOnceWithAFlakyServiceLoseNothingAndDoubleNothing() {
+		$flaky = [];
+		foreach ( [ 503, 201, 500, 201, 201, 503, 500, 201, 503 ] as $i => $status ) {
+			// Every second failure comes after the service has kept the jobs.
+			$flaky[] = [ 'path' => '/v1/jobs', 'status' => $status, 'body' => '[]', 'keep' => $status === 201 || $i % 2 === 0 ];
+		}
+		$this->script( ...$flaky );
+		$multi = curl_multi_init();
+		$edits = [];
+		foreach ( range( 1, 16 ) as $n ) {
+			$edits[$n] = curl_init( getenv( 'AUWAI_TEST_WIKI' ) . '/w/api.php' );
+			curl_setopt_array( $edits[$n], [ CURLOPT_POST => true, CURLOPT_RETURNTRANSFER => true, CURLOPT_TIMEOUT => 60,
+				CURLOPT_POSTFIELDS => http_build_query( [ 'action' => 'edit', 'title' => "Flaky $n " . bin2hex( random_bytes( 4 ) ),
+					'text' => 'text', 'token' => '+\\', 'format' => 'json' ] ) ] );
+			curl_multi_add_handle( $multi, $edits[$n] );
+		}
+		do {
+			curl_multi_exec( $multi, $running );
+			curl_multi_select( $multi );
+		} while ( $running );
+		foreach ( $edits as $edit ) {
+			$this->assertStringContainsString( '"Success"', curl_multi_getcontent( $edit ) );
+		}
+		$made = function (): array {
+			$ids = [];
+			foreach ( array_merge( $this->pushed(), array_map( static function ( $row ) {
+				return json_decode( $row['item'], true );
+			}, $this->rows() ) ) as $job ) {
+				if ( ( $job['queue'] ?? '' ) === 'htmlCacheUpdate' ) {
+					$ids[$job['payload']['params']['title']][$job['client_id']] = true;
+				}
+			}
+			return array_map( 'count', $ids );
+		};
+		$this->until( static function () use ( $made ) {
+			return array_sum( $made() ) >= 32;
+		} );
+		$this->script();
+		$this->service( 'Auwai.TableSpool' )->retryAll();
+		$this->assertSame( self::done(), $this->runText( self::EMPTY_BATCH )['lines'][0] );
+		$this->assertSame( [ 2 ], array_values( array_unique( $made() ) ), 'two jobs for each page, each made once' );
+		$this->assertCount( 16, $made() );
+		foreach ( $this->pushed() as $job ) {
+			$this->assertArrayHasKey( "aawiki/{$job['client_id']}", $this->kept() );
+		}
+	}
+
 	/** MediaWiki pushes most jobs after its answer; a new page makes these two. */
 	private function waitForPushes(): void {
 		$this->until( function () {

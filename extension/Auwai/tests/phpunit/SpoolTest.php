@@ -251,6 +251,7 @@ class SpoolTest extends AuwaiTestCase {
 					$spool = MediaWiki\MediaWikiServices::getInstance()->getService( "Auwai.TableSpool" );
 					echo $spool->lock() ? "locked\n" : "busy\n";
 					fgets( STDIN );
+					$spool->unlock();
 				}
 			}
 			$maintClass = AuwaiHold::class;

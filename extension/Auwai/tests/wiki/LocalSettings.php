@@ -49,6 +49,7 @@ $wgSessionCacheType = CACHE_DB;
 $wgLanguageCode = 'en';
 $wgShowExceptionDetails = true;
 $wgEnableUploads = false;
+$wgRateLimits = [];
 $wgUseCdn = true;
 $wgDebugLogGroups['Auwai'] = "$auwaiDir/auwai.log";
 $wgDBerrorLog = "$auwaiDir/db.log";
