@@ -95,5 +95,5 @@
 //	mem.go      the owner's memory        blob.go     large payloads
 //	effects.go  what commands report      sweep.go    Sweep, ExpireDead
 //	work.go     what one Apply gathers    mail.go     a Push as a message
-//	read.go     ranges for readers
+//	read.go     ranges for readers        tag.go      history found by id
 package jobqueue

@@ -39,7 +39,8 @@ type Cursor struct {
 //	done               its record goes, history is written
 //	failed, crash      counted; delayed for a back-off while attempts are left, else dead
 //	permanent          counted; dead at once
-//	uncounted, orderly back to ready, not counted: at its old place when the claim was never stored
+//	uncounted, orderly back to ready, not counted: at its old place when the claim was never stored;
+//	                   with RetryAfter delayed, not counted
 //
 // A job that waits again passes the root rule and the twin rule first. An outcome whose claim is
 // lost changes nothing.
@@ -108,7 +109,7 @@ func (w *work) end(c *Claim, e *Ended) {
 	case OutcomeDone:
 		w.endDone(c, e)
 	case OutcomeUncounted, OutcomeOrderly:
-		w.endUncounted(c)
+		w.endUncounted(c, e)
 	default:
 		w.endFailed(c, e)
 	}
@@ -125,8 +126,16 @@ func (w *work) endDone(c *Claim, e *Ended) {
 	w.close(j, closing{state: Done, attempt: &a, settles: true})
 }
 
-// endUncounted returns a job as if the attempt had not been.
-func (w *work) endUncounted(c *Claim) {
+// endUncounted returns a job as if the attempt had not been. With RetryAfter it waits that long, with
+// the reason as its last error: it was put aside, and others go before it.
+func (w *work) endUncounted(c *Claim, e *Ended) {
+	if e.RetryAfter > 0 {
+		w.unclaim(c)
+		j := *c.Job
+		j.LastError = cutText(e.Error, MaxError)
+		w.rest(&j, ceilMilli(w.wall.Add(min(e.RetryAfter, maxDelay))), w.holdsKey(c), true)
+		return
+	}
 	if w.isStored(c) || w.keyTaken(c) {
 		w.unclaim(c)
 		j := *c.Job

@@ -306,10 +306,17 @@ func (m *Machine) missesHint(c *Call) bool {
 	return missed
 }
 
-// Sealed says that the group being built went into flight.
+// Sealed says that the group being built went into flight. Answers and effects that waited for
+// nothing, and are not released yet, go with it, before the group's.
 func (m *Machine) Sealed() {
-	m.group, m.flight = group{calls: m.flight.calls[:0], effects: m.flight.effects[:0]}, m.group
 	m.groupSeq = 0
+	if len(m.flight.calls)+len(m.flight.effects) > 0 {
+		m.flight.calls = append(m.flight.calls, m.group.calls...)
+		m.flight.effects = append(m.flight.effects, m.group.effects...)
+		m.group = group{}
+		return
+	}
+	m.group, m.flight = group{calls: m.flight.calls[:0], effects: m.flight.effects[:0]}, m.group
 }
 
 // Released returns the calls and effects of the commit that became durable. The slices are valid
@@ -372,7 +379,9 @@ func (m *Machine) reserve() error {
 
 func (m *Machine) nextSeq() uint64 {
 	m.seq++
-	Invariant(m.seq <= m.seqHigh, "partition %d: sequence %d over its reservation %d", m.id, m.seq, m.seqHigh)
+	if m.seq > m.seqHigh { // not by Invariant alone, which would allocate its arguments each time
+		Invariant(false, "partition %d: sequence %d over its reservation %d", m.id, m.seq, m.seqHigh)
+	}
 	return m.seq
 }
 
