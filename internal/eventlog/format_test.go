@@ -37,7 +37,7 @@ func sample(t testing.TB) (tail, block, head1 []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := head{next: 301, first: 300, blockFirst: 299, blockFrom: 300, blocks: 1, blockBytes: uint64(len(c.Value)), oldest: c.Info.Folded}
+	h := head{next: 301, first: 300, blockFirst: 299, blockFrom: 300, blocks: 1, blockBytes: 120, oldest: c.Info.Folded}
 	return tail, c.Value, h.encode()
 }
 
