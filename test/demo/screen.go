@@ -20,10 +20,10 @@ type screen struct {
 	last     time.Time // of the state's last showing
 }
 
-// Widths of the columns, and how often a state is shown again.
+// Widths of the columns, together less than 80; and how often a state is shown again.
 const (
-	stepWidth      = 14
-	resultWidth    = 58
+	stepWidth      = 12
+	resultWidth    = 53
 	terminalPace   = 100 * time.Millisecond
 	otherwisePace  = 5 * time.Second
 	clearWholeLine = "\r\x1b[2K"

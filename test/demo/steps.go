@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,8 +77,10 @@ func (d *demo) packages(ctx context.Context) (string, error) {
 	if len(missing) == 0 {
 		return "all Debian packages are there", nil
 	}
-	d.screen.done("will be installed from Debian, with what they depend on:")
-	d.screen.line("                 " + strings.Join(missing, " "))
+	d.screen.done("to be installed from Debian, with dependencies:")
+	for some := range slices.Chunk(missing, 5) {
+		d.screen.line(strings.Repeat(" ", stepWidth+3) + strings.Join(some, " "))
+	}
 	d.screen.start("")
 	d.screen.state("installing")
 	log, err := os.Create(filepath.Join(d.dir, "apt.log"))
@@ -112,7 +115,7 @@ func (d *demo) makeWikis(ctx context.Context) (string, error) {
 		})
 		return err
 	})
-	if err := d.whileWaiting("building auwai, making the wikis' databases and pages", group.Wait); err != nil {
+	if err := d.whileWaiting("building auwai, making databases and pages", group.Wait); err != nil {
 		return "", err
 	}
 	d.service, err = rig.NewService(binary, d.dir, d.farm.ServiceConfig(listen, rig.RunnerAuwai, rebound))
@@ -164,7 +167,7 @@ func (d *demo) edit(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "Template:Inner of both wikis: " + strconv.Quote(newText), nil
+	return "Template:Inner now says " + strconv.Quote(newText), nil
 }
 
 // follow waits until nothing is left to do and shows the counts meanwhile.

@@ -15,7 +15,7 @@ import (
 
 // Names in auwai's interface.
 const (
-	purgeQueue   = "resource-purge"     // the queue of purges
+	purgeQueue   = "auwai.purge"        // the queue of purges
 	eventsMetric = "auwai_events_total" // events taken in
 )
 
