@@ -48,7 +48,7 @@ func Open(data []byte) (e Envelope, raw []byte, err error) {
 	rest := data[2:]
 	for _, s := range [...]*string{&e.Wiki, &e.RequestID, &e.Client} {
 		n, w := binary.Uvarint(rest)
-		if w <= 0 || n > uint64(len(rest)-w) {
+		if w <= 0 || n > uint64(len(rest)-w) { //nolint:gosec // w is at most the length
 			return Envelope{}, nil, ErrEnvelope
 		}
 		*s, rest = string(rest[w:w+int(n)]), rest[w+int(n):] //nolint:gosec // bounded before

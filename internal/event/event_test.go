@@ -74,8 +74,12 @@ func checkAgainst(t *testing.T, e *event.Event, want map[string]any) {
 	str := func(m map[string]any, key string) string { s, _ := m[key].(string); return s }
 	root, _ := want["root_event"].(map[string]any)
 	for _, x := range [...][2]string{
-		{e.Stream, str(meta, "stream")}, {e.ID, str(meta, "id")}, {e.Domain, str(meta, "domain")},
-		{e.URI, str(meta, "uri")}, {e.RequestID, str(meta, "request_id")}, {e.Schema, str(want, "$schema")},
+		{e.Stream, str(meta, "stream")},
+		{e.ID, str(meta, "id")},
+		{e.Domain, str(meta, "domain")},
+		{e.URI, str(meta, "uri")},
+		{e.RequestID, str(meta, "request_id")},
+		{e.Schema, str(want, "$schema")},
 		{e.Wiki, str(want, "database")},
 	} {
 		if x[0] != x[1] {

@@ -106,7 +106,7 @@ func (p *parser) object(i, depth int, in level) (int, error) {
 		if slot != nil {
 			*slot = span{at, i}
 		}
-		done := false
+		var done bool
 		if i, done, err = next(p.b, i, '}'); err != nil || done {
 			return i, err
 		}

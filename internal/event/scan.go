@@ -93,7 +93,7 @@ func object(b []byte, i, depth int) (int, error) {
 		if i, err = value(b, i, depth+1); err != nil {
 			return i, err
 		}
-		done := false
+		var done bool
 		if i, done, err = next(b, i, '}'); err != nil || done {
 			return i, err
 		}
@@ -113,7 +113,7 @@ func array(b []byte, i, depth int) (int, error) {
 		if i, err = value(b, i, depth+1); err != nil {
 			return i, err
 		}
-		done := false
+		var done bool
 		if i, done, err = next(b, i, ']'); err != nil || done {
 			return i, err
 		}

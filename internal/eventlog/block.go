@@ -98,8 +98,8 @@ func takeBlockInfo(value []byte) (i BlockInfo, body []byte, err error) {
 		return i, nil, errBlock
 	}
 	i = BlockInfo{
-		FirstTail: n[0], Tails: n[1], Records: int(n[2]), FirstPos: n[3], LastPos: n[4],
-		FirstAt: n[5], LastAt: n[6], Folded: n[7], raw: int(n[8]), size: len(value),
+		FirstTail: n[0], Tails: n[1], Records: int(n[2]), FirstPos: n[3], LastPos: n[4], //nolint:gosec // bounded before
+		FirstAt: n[5], LastAt: n[6], Folded: n[7], raw: int(n[8]), size: len(value), //nolint:gosec // bounded before
 	}
 	for _, table := range [...]*[]Tag{&i.Tags, &i.Terms} {
 		if *table, src, err = takeTags(src); err != nil {

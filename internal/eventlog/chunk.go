@@ -37,8 +37,8 @@ const refLen = ident.SuffixLen + 4 + 2
 
 func (r *Ref) append(dst []byte) []byte {
 	dst = append(dst, r.ID[:]...)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(r.Size)) //nolint:gosec // at most MaxPieces × PieceSize
-	return binary.BigEndian.AppendUint16(dst, uint16(r.Pieces))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(r.Size))    //nolint:gosec // at most MaxPieces × PieceSize
+	return binary.BigEndian.AppendUint16(dst, uint16(r.Pieces)) //nolint:gosec // at most MaxPieces
 }
 
 func takeRef(src []byte) (r Ref, rest []byte, ok bool) {

@@ -126,7 +126,7 @@ func text(r eventlog.Record) string {
 
 func TestStreamsAreReadAsTheyWereWrittenWhateverIsFolded(t *testing.T) {
 	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { checkModel(t, rand.New(rand.NewPCG(seed, 1))) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { checkModel(t, rand.New(rand.NewPCG(seed, 1))) }) //nolint:gosec // a run is repeated by its seed
 	}
 }
 
@@ -194,7 +194,7 @@ func appendSome(t *testing.T, h *eventlogtest.Harness, rnd *rand.Rand, streams [
 		if rnd.IntN(10) == 0 {
 			size = rnd.IntN(150 << 10)
 		}
-		p.rec.Data = bytes.Repeat([]byte{byte('a' + rnd.IntN(26))}, size)
+		p.rec.Data = bytes.Repeat([]byte{byte('a' + rnd.IntN(26))}, size) //nolint:gosec // a letter
 		puts = append(puts, p)
 		commands = append(commands, eventlogtest.Func(func(tx *partition.Tx) error {
 			p.rec.At = tx.Now()

@@ -68,5 +68,5 @@ func takeRecord(src []byte) (r Record, rest []byte, err error) {
 const maxMillis = 253402300799999
 
 func millis(ms uint64) time.Time {
-	return time.UnixMilli(int64(min(ms, maxMillis))).UTC() //nolint:gosec // bounded
+	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
 }

@@ -51,5 +51,5 @@ func Wikis(ctx context.Context, s Scanner) ([]Wiki, error) {
 const maxMillis = 253402300799999
 
 func millis(ms uint64) time.Time {
-	return time.UnixMilli(int64(min(ms, maxMillis))).UTC() //nolint:gosec // bounded
+	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
 }

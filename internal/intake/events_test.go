@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -234,10 +235,8 @@ func TestFailuresAnswerByWhatRepeatingWouldHelp(t *testing.T) {
 	bad := `{}`
 	failing := func(kind fault.Kind, wikis ...string) func(string, partition.Command) error {
 		return func(wiki string, _ partition.Command) error {
-			for _, w := range wikis {
-				if w == wiki {
-					return fault.New(kind, "it does not work")
-				}
+			if slices.Contains(wikis, wiki) {
+				return fault.New(kind, "it does not work")
 			}
 			return nil
 		}

@@ -154,7 +154,12 @@ func TestABodyOfJobsHasItsBounds(t *testing.T) {
 		body   string
 		status int
 	}{
-		{"", 400}, {"[]", 400}, {one, 400}, {"[" + one, 400}, {"[" + one + "] x", 400}, {"null", 400},
+		{"", 400},
+		{"[]", 400},
+		{one, 400},
+		{"[" + one, 400},
+		{"[" + one + "] x", 400},
+		{"null", 400},
 		{"[" + strings.Repeat(one+",", 999) + one + "]", 201},
 		{"[" + strings.Repeat(one+",", 1000) + one + "]", 413},
 		{`[{"queue":"q","wiki":"aawiki","payload":"` + strings.Repeat("x", intake.MaxJobsBody) + `"}]`, 413},
@@ -212,16 +217,18 @@ func TestTheExtensionsRequestsAreTaken(t *testing.T) {
 	}
 	var file struct {
 		Cases []struct {
-			Name    string
-			Request struct{ Body string }
+			Name    string `json:"name"`
+			Request struct {
+				Body string `json:"body"`
+			} `json:"request"`
 			// Places of the answer: id true is any, duplicate_of is the index of the twin.
 			Response struct {
-				Status int
+				Status int `json:"status"`
 				Places []struct {
 					DuplicateOf *int `json:"duplicate_of"`
-				}
-			}
-		}
+				} `json:"places"`
+			} `json:"response"`
+		} `json:"cases"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil || len(file.Cases) == 0 {
 		t.Fatal(err)

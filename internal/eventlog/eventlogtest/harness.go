@@ -86,7 +86,9 @@ func (h *Harness) Reopen(id partition.ID) {
 		})
 		h.machine.SetMem(d.Slot(), mem)
 		for _, c := range first {
-			h.Do("", c)
+			if err := h.Do("", c); err != nil {
+				h.tb.Fatal(err)
+			}
 		}
 	}
 	h.machine.SetOpen()
