@@ -1,0 +1,142 @@
+package inspect
+
+import (
+	"context"
+	"time"
+
+	"auwai/api"
+	"auwai/internal/eventlog"
+	"auwai/internal/fault"
+	"auwai/internal/ident"
+	"auwai/internal/jobqueue"
+	"auwai/internal/kv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+)
+
+// Loop is the part of node.Loop that is used.
+type Loop interface {
+	// Ask runs f in the loop and waits for it.
+	Ask(ctx context.Context, f func(now partition.Now, m *node.Machine)) error
+	// Do applies a command in a partition and waits until it is durable.
+	Do(ctx context.Context, p partition.ID, wiki string, c partition.Command) error
+}
+
+// Reader is the part of kv.Engine that is used.
+type Reader interface {
+	Get(ctx context.Context, keys ...kv.Key) ([][]byte, error)
+	Scan(ctx context.Context, ranges ...kv.Range) ([]kv.Page, error)
+}
+
+// Dispatch is what dispatch knows of pairs; *dispatch.Machine implements it. It is called in the
+// loop only.
+type Dispatch interface {
+	// Held returns why a pair starts nothing, "" when it does.
+	Held(now partition.Now, pair jobqueue.Pair) string
+	// Head returns when the job at the head of a pair was created, if one is in memory.
+	Head(pair jobqueue.Pair) (time.Time, bool)
+}
+
+// Config of an Inspector. All fields are required but Now.
+type Config struct {
+	Loop     Loop
+	Engine   Reader
+	Dispatch Dispatch
+	Now      func() time.Time // nil: time.Now
+}
+
+// Inspector answers questions about queues and jobs. Safe for concurrent use.
+type Inspector struct {
+	loop     Loop
+	engine   Reader
+	dispatch Dispatch
+	now      func() time.Time
+}
+
+// New returns an Inspector.
+func New(cfg Config) *Inspector {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Inspector{loop: cfg.Loop, engine: cfg.Engine, dispatch: cfg.Dispatch, now: cfg.Now}
+}
+
+// Limits of pages.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1_000
+	// askWithin is how long the owner may be silent before the store answers alone.
+	askWithin = time.Second
+)
+
+func checkLimit(n int) (int, error) {
+	switch {
+	case n == 0:
+		return DefaultLimit, nil
+	case n < 0 || n > MaxLimit:
+		return 0, fault.Field("limit", "is %d; a number from 1 to %d is expected", n, MaxLimit)
+	}
+	return n, nil
+}
+
+// TagHistory is the eventlog.Tagger of jobqueue.HistoryStream: the tag of a record is its job's id.
+// Folds of the stream are built with it, so that Job finds a finished job by its id.
+func TagHistory(data []byte) (tag eventlog.Tag, ok bool, terms []eventlog.Tag) {
+	h, err := jobqueue.DecodeHistory(data)
+	if err != nil {
+		return eventlog.Tag{}, false, nil
+	}
+	return eventlog.Tag(h.ID), true, nil
+}
+
+func parseID(text string) (ident.ID, error) {
+	id, ok := ident.Parse(text)
+	if !ok {
+		return ident.ID{}, fault.Field("id", "%q is no job's id; it looks like aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", clip(text))
+	}
+	return id, nil
+}
+
+// clip bounds a client's text in an error.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// Retry makes a dead job ready with all its attempts before it again, or a delayed one at once.
+// Errors: NotFound, Conflict, Unavailable, Unknown.
+func (i *Inspector) Retry(ctx context.Context, id string) (api.JobAction, error) {
+	job, err := parseID(id)
+	if err != nil {
+		return api.JobAction{}, err
+	}
+	c := &jobqueue.Retry{Wiki: job.Wiki, ID: job.Suffix}
+	if err := i.loop.Do(ctx, partition.Of(job.Wiki), job.Wiki, c); err != nil {
+		return api.JobAction{}, err
+	}
+	out := api.JobAction{ID: job.String(), State: c.Result.State.String()}
+	if !c.Result.DuplicateOf.IsZero() {
+		out.DuplicateOf = ident.ID{Wiki: job.Wiki, Suffix: c.Result.DuplicateOf}.String()
+		out.State = api.StateDuplicate
+	}
+	return out, nil
+}
+
+// Cancel ends a job that waits. Errors: NotFound, Conflict, Unavailable, Unknown.
+func (i *Inspector) Cancel(ctx context.Context, id string) (api.JobAction, error) {
+	job, err := parseID(id)
+	if err != nil {
+		return api.JobAction{}, err
+	}
+	c := &jobqueue.Cancel{Wiki: job.Wiki, ID: job.Suffix}
+	if err := i.loop.Do(ctx, partition.Of(job.Wiki), job.Wiki, c); err != nil {
+		return api.JobAction{}, err
+	}
+	return api.JobAction{ID: job.String(), State: api.StateCancelled}, nil
+}
+
+// read wraps an error of the engine.
+func read(err error, what string) error { return fault.Wrap(fault.Unavailable, err, "read "+what) }
