@@ -32,6 +32,7 @@
 //   - An event that comes again within a day, id and bytes alike, is answered as taken and makes
 //     nothing new. With other bytes it is taken and flagged.
 //   - Memory for bodies is bounded; over it requests are answered "unavailable" before they are read.
+//     So are the names of wikis, streams and queues.
 //
 // # Failures
 //
@@ -51,5 +52,6 @@
 //	intake.go    the object, its settings   events.go   POST /v1/events   jobs.go    POST /v1/jobs
 //	admit.go     tickets                    answer.go   EventGate's form  place.go   answers to jobs
 //	wikis.go     which wiki, learning       command.go  what is applied   ahead.go   large payloads
-//	read.go      one job of a body          limits.go   bounds
+//	read.go      one job of a body          names.go    how many names
+//	limits.go    bounds
 package intake

@@ -156,6 +156,9 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 	if e.IsJob() || s.NotKept[e.Stream] {
 		return nil
 	}
+	if err = in.streams.take("meta.stream", e.Stream); err != nil {
+		return err
+	}
 	x.log = &logged{
 		stream: e.Stream, id: e.ID, hash: hash, raw: e.Raw,
 		envelope: event.Envelope{Wiki: x.wiki, RequestID: bounded(src.RequestID), Client: bounded(src.Client), Flags: timeFlags(e, now)},
@@ -178,7 +181,7 @@ func timeFlags(e *event.Event, now time.Time) event.Flags {
 }
 
 func (in *Intake) jobOf(s *Settings, x *entry, e *event.Event) (*jobqueue.New, error) {
-	if err := checkQueue("type", e.Type); err != nil {
+	if err := in.checkQueue("type", e.Type); err != nil {
 		return nil, err
 	}
 	key, err := e.JobKey()
@@ -198,14 +201,14 @@ func (s *Settings) band(queue string) jobqueue.Band {
 	return jobqueue.Normal
 }
 
-func checkQueue(field, queue string) error {
+func (in *Intake) checkQueue(field, queue string) error {
 	if err := event.CheckName(field, queue); err != nil {
 		return err
 	}
 	if strings.HasPrefix(queue, ownPrefix) {
 		return fault.Field(field, "%q begins with %s, as only Auwai's own queues do; choose another name", event.Short(queue), ownPrefix)
 	}
-	return nil
+	return in.queues.take(field, queue)
 }
 
 func checkPurge(e *event.Event) error {

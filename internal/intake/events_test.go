@@ -379,6 +379,24 @@ func TestBodiesAreRefusedBeforeMemoryIsFull(t *testing.T) {
 	}
 }
 
+func TestInventedStreamsAndQueuesAreBounded(t *testing.T) {
+	n := newNode(t)
+	in := newIntake(n)
+	n.fail = func(string, partition.Command) error { return fault.New(fault.Unavailable, "away") }
+	var b strings.Builder
+	for i := range 10_001 {
+		fmt.Fprintf(&b, `,{"meta":{"stream":"s%d"},"database":"aawiki"},{"meta":{"stream":"mediawiki.job.x"},"database":"aawiki","type":"q%d"}`, i, i)
+	}
+	r := events(t, in, "["+b.String()[1:]+"]")
+	if len(r.Invalid) != 2 || !strings.Contains(r.Invalid[0].Context.Message, "meta.stream: ") || !strings.Contains(r.Invalid[1].Context.Message, "type: ") {
+		t.Fatalf("%d invalid, %d failed", len(r.Invalid), len(r.Errors))
+	}
+	n.fail = nil
+	if r := events(t, in, `{"meta":{"stream":"s7"},"database":"aawiki"}`); r.Status != 201 {
+		t.Errorf("a known stream: %+v", r)
+	}
+}
+
 func TestPurgesMakeNoJobWithoutCaches(t *testing.T) {
 	n := newNode(t)
 	s := settings()

@@ -69,6 +69,8 @@ type Intake struct {
 	hooks    Hooks
 	memory   *semaphore.Weighted
 	wikis    wikis
+	streams  names
+	queues   names
 
 	mu      sync.Mutex
 	stopped bool           // guarded by mu: Run has ended, nothing goes on in the background

@@ -17,6 +17,7 @@ const (
 	maxCommand      = 1_000     // events of one command
 	maxCommandBytes = 3 << 19   // 1.5 MiB: leaves room for records and keys in a commit of 4 MiB
 	maxInline       = 384 << 10 // of one payload; larger ones go ahead
+	maxNames        = 10_000    // different streams, and queues; real farms have hundreds
 	maxParts        = 16        // parts of a request that are under way at once
 	maxEcho         = 8 << 10   // of an event in an answer; of a larger one only $schema and meta
 

@@ -85,7 +85,7 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source) (n jobqueu
 	if n.Queue, err = f.text("queue"); err != nil {
 		return n, err
 	}
-	if err = checkQueue(f.name("queue"), n.Queue); err != nil {
+	if err = in.checkQueue(f.name("queue"), n.Queue); err != nil {
 		return n, err
 	}
 	if n.ClientID, err = f.short("client_id"); err != nil {
