@@ -123,7 +123,7 @@ answers "$AUWAI_TEST_WIKI/w/api.php?action=query&format=json"
 
 status=0
 php -d "auto_prepend_file=$extension/tests/phpunit/bootstrap.php" "$(command -v phpunit)" \
-	--no-configuration --colors=never "$@" "$extension/tests/phpunit" || status=$?
+	--no-configuration --do-not-cache-result --colors=never "$@" "$extension/tests/phpunit" || status=$?
 if [ $status -ne 0 ]; then
 	echo "--- log of the extension" && tail -n 20 "$dir/auwai.log" 2>/dev/null || true
 	echo "--- errors of the web server" && grep -v 'Accepted\|Closing\|\[200\]' "$dir/web.log" | tail -n 20 || true
