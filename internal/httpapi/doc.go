@@ -1,0 +1,47 @@
+// Package httpapi is the HTTP interface: it decodes, calls one method, and encodes. What it promises
+// is in api/openapi.yaml, and the tests hold it to that.
+//
+// # Words
+//
+//	route     a path with its methods; its name labels metrics
+//	problem   an error as RFC 9457 has it, application/problem+json
+//	ticket    memory for a body, asked of the intake before the body is read
+//
+// # A request
+//
+//	panics ─▶ request id ─▶ log ─▶ browsers ─▶ route ─▶ method ─▶ handler
+//
+// A request with a body is measured before it is read: one that is too long, or for which there is no
+// memory now, is answered without it. Go's server then answers "Expect: 100-continue" with that
+// answer, else with "100 Continue" when the body is read.
+//
+// # Browsers
+//
+// The interface has no tokens yet and trusts whoever reaches it, which on a loopback address includes
+// every web page in a browser of the machine. So changing requests from another origin are refused
+// (Sec-Fetch-Site, else Origin), and so is any request whose Host is neither a loopback name or
+// address nor the address listened on: a page whose name was made to lead here names itself there.
+//
+// # Invariants
+//
+//   - An error is a problem document with the request's id; but faults of single events and jobs stand
+//     where EventGate, or the place of the job, has them.
+//   - Details of an Internal error are in the log and never in an answer.
+//   - Every answer has a standard reason phrase: EventBus cannot read a status line without one.
+//   - A body is bounded, and is read within bodyTime.
+//
+// # Failures
+//
+//	handler panics             logged with its stack, 500
+//	client goes away           its context ends; nothing is answered
+//	no memory for a body       503 with Retry-After
+//	the owner is silent        lists are stale, see package inspect; changes answer 503
+//
+// # Files
+//
+//	httpapi.go   New, routes, methods       queues.go    /v1/queues
+//	events.go    /v1/events                 jobs.go      /v1/jobs and what is below it
+//	body.go      bodies, media types        service.go   health, readiness, metrics, info
+//	query.go     query strings              problem.go   errors
+//	guard.go     browsers                   log.go       request ids, log, panics
+package httpapi

@@ -1,0 +1,36 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"auwai/internal/fault"
+	"auwai/internal/intake"
+)
+
+// postEvents takes events as EventGate does. hasty is true whatever non-empty value it has.
+func (s *server) postEvents(w http.ResponseWriter, r *http.Request) error {
+	types := []string{"application/json", "text/plain", "application/reports+json"}
+	if err := checkType(r, types...); err != nil {
+		s.failType(w, r, err, types...)
+		return nil
+	}
+	body, ticket, err := s.readBody(w, r, intake.MaxBody)
+	if err != nil {
+		return err
+	}
+	hasty := r.URL.Query().Get("hasty") != ""
+	result := s.Intake.Events(r.Context(), ticket, body, source(r), hasty)
+	if result.RetryAfter > 0 {
+		setRetryAfter(w, result.RetryAfter)
+	}
+	if result.Err != nil {
+		s.failAs(w, r, result.Status, fault.KindOf(result.Err), result.Err)
+		return nil
+	}
+	if answer := result.Body(); answer != nil {
+		return s.answer(w, result.Status, answer)
+	}
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(result.Status)
+	return nil
+}

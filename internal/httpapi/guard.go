@@ -1,0 +1,50 @@
+package httpapi
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// guarded refuses what a browser should not send; see the package comment.
+func (s *server) guarded(next http.Handler) http.Handler {
+	var origins http.CrossOriginProtection
+	own := ""
+	if s.Listen != "" {
+		own = hostOf(s.Listen)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.Listen != "" && !knownHost(r.Host, own) {
+			s.problem(w, r, http.StatusMisdirectedRequest, "forbidden", "Host",
+				"the request names the host "+clip(r.Host)+"; use a loopback name or address, such as "+s.Listen)
+			return
+		}
+		if err := origins.Check(r); err != nil {
+			s.problem(w, r, http.StatusForbidden, "forbidden", "Origin", "a web page of another origin may not do this")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// knownHost reports whether a Host header is a loopback name or address, or own. HTTP/1.0 has none.
+func knownHost(header, own string) bool {
+	if header == "" {
+		return true
+	}
+	host := hostOf(header)
+	if host == own || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// hostOf returns a host without port and brackets, in lower case.
+func hostOf(s string) string {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	}
+	return strings.TrimSuffix(strings.ToLower(strings.Trim(s, "[]")), ".")
+}

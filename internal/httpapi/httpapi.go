@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"auwai/api"
+	"auwai/internal/inspect"
+	"auwai/internal/intake"
+)
+
+// Intake takes events and jobs; *intake.Intake implements it.
+type Intake interface {
+	Admit(size int64) (*intake.Ticket, error)
+	Events(ctx context.Context, t *intake.Ticket, body []byte, src intake.Source, hasty bool) intake.EventsResult
+	Jobs(ctx context.Context, t *intake.Ticket, body []byte, src intake.Source) intake.JobsResult
+}
+
+// Queue answers about queues and jobs; *inspect.Inspector implements it.
+type Queue interface {
+	Queues(ctx context.Context, f inspect.QueueFilter) (api.QueuePage, error)
+	Jobs(ctx context.Context, f inspect.JobFilter) (api.JobPage, error)
+	Job(ctx context.Context, id string) (api.JobDetail, error)
+	Retry(ctx context.Context, id string) (api.JobAction, error)
+	Cancel(ctx context.Context, id string) (api.JobAction, error)
+}
+
+// Hooks are called where something is worth counting. They do not block. Each may be nil.
+type Hooks struct {
+	OnRequest func(route, method string, status int, took time.Duration)
+}
+
+// Config of New.
+type Config struct {
+	Intake Intake // required
+	Queue  Queue  // required
+	// Ready says whether this node can commit with its configuration active, and if not, why. Required.
+	Ready func() (ok bool, reason string)
+	// Metrics answers /metrics. Required.
+	Metrics http.Handler
+	// Listen is the address listened on; requests that name another host than it, or a loopback one,
+	// are refused. "": every Host is taken.
+	Listen  string
+	Version string
+	Logger  *slog.Logger  // nil: discard
+	NewID   func() string // nil: random UUIDs
+	Hooks   Hooks
+}
+
+type server struct {
+	Config
+
+	log *slog.Logger
+}
+
+// New returns the handler of all routes. It is safe for concurrent use.
+func New(cfg Config) http.Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = uuid.NewString
+	}
+	s := &server{Config: cfg, log: cfg.Logger.With("part", "http")}
+	mux := http.NewServeMux()
+	s.route(mux, api.PathEvents, methods{http.MethodPost: s.postEvents})
+	s.route(mux, api.PathJobs, methods{http.MethodGet: s.getJobs, http.MethodPost: s.postJobs})
+	s.route(mux, api.PathJobs+"/{id}", methods{http.MethodGet: s.getJob})
+	s.route(mux, api.PathJobs+"/{id}/retry", methods{http.MethodPost: s.retryJob})
+	s.route(mux, api.PathJobs+"/{id}/cancel", methods{http.MethodPost: s.cancelJob})
+	s.route(mux, api.PathQueues, methods{http.MethodGet: s.getQueues})
+	s.route(mux, api.PathHealth, methods{http.MethodGet: s.getHealth})
+	s.route(mux, api.PathReady, methods{http.MethodGet: s.getReady})
+	s.route(mux, api.PathMetrics, methods{http.MethodGet: s.getMetrics})
+	s.route(mux, api.PathInfo, methods{http.MethodGet: s.getInfo})
+	mux.HandleFunc("/", s.unknown)
+	return s.observed(s.guarded(mux))
+}
+
+// methods are the handlers of a route. A handler returns an error instead of answering it.
+type methods map[string]func(w http.ResponseWriter, r *http.Request) error
+
+func (s *server) route(mux *http.ServeMux, path string, m methods) {
+	allowed := make([]string, 0, len(m)+1)
+	for method := range m {
+		allowed = append(allowed, method)
+		if method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(allowed, ", ")
+	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		nameRoute(w, path)
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet // the server leaves the body out
+		}
+		handle, ok := m[method]
+		if !ok {
+			w.Header().Set("Allow", allow)
+			s.problem(w, r, http.StatusMethodNotAllowed, "invalid", "", r.Method+" is not a method of "+path+"; use "+allow)
+			return
+		}
+		if err := handle(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
+	nameRoute(w, "unknown")
+	s.problem(w, r, http.StatusNotFound, "not_found", "", "there is nothing at "+clip(r.URL.Path)+"; the interface is under /v1")
+}
+
+// clip bounds a client's text in an answer.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

@@ -1,0 +1,69 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"auwai/internal/fault"
+	"auwai/internal/inspect"
+	"auwai/internal/intake"
+)
+
+func (s *server) postJobs(w http.ResponseWriter, r *http.Request) error {
+	const mediaType = "application/json"
+	if err := checkType(r, mediaType); err != nil {
+		s.failType(w, r, err, mediaType)
+		return nil
+	}
+	body, ticket, err := s.readBody(w, r, intake.MaxJobsBody)
+	if err != nil {
+		return err
+	}
+	result := s.Intake.Jobs(r.Context(), ticket, body, source(r))
+	if result.RetryAfter > 0 {
+		setRetryAfter(w, result.RetryAfter)
+	}
+	if result.Err != nil {
+		s.failAs(w, r, result.Status, fault.KindOf(result.Err), result.Err)
+		return nil
+	}
+	return s.answer(w, result.Status, result.Places)
+}
+
+func (s *server) getJobs(w http.ResponseWriter, r *http.Request) error {
+	q, err := readQuery(r, "state", "queue", "wiki", "request_id", "client_id", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	page, err := s.Queue.Jobs(r.Context(), inspect.JobFilter{
+		State: q.text["state"], Queue: q.text["queue"], Wiki: q.text["wiki"], RequestID: q.text["request_id"],
+		ClientID: q.text["client_id"], Limit: q.limit, Cursor: q.text["cursor"],
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(w, http.StatusOK, page)
+}
+
+func (s *server) getJob(w http.ResponseWriter, r *http.Request) error {
+	job, err := s.Queue.Job(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.answer(w, http.StatusOK, job)
+}
+
+func (s *server) retryJob(w http.ResponseWriter, r *http.Request) error {
+	action, err := s.Queue.Retry(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.answer(w, http.StatusOK, action)
+}
+
+func (s *server) cancelJob(w http.ResponseWriter, r *http.Request) error {
+	action, err := s.Queue.Cancel(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.answer(w, http.StatusOK, action)
+}

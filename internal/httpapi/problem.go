@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"auwai/api"
+	"auwai/internal/fault"
+)
+
+// hidden stands for the details of an Internal error.
+const hidden = "internal error; the service's log has it under this request_id"
+
+// retryAfter is what a client that is refused for now is told to wait.
+const retryAfter = time.Second
+
+// statusOf is the only table from kinds of errors to statuses.
+func statusOf(kind fault.Kind) int {
+	switch kind {
+	case fault.Invalid:
+		return http.StatusBadRequest
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Unavailable, fault.Unknown:
+		return http.StatusServiceUnavailable
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.Internal:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// fail answers an error.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // the client has gone
+	}
+	kind := fault.KindOf(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		kind = fault.Unavailable
+	}
+	s.failAs(w, r, statusOf(kind), kind, err)
+}
+
+// failAs answers an error with a status.
+func (s *server) failAs(w http.ResponseWriter, r *http.Request, status int, kind fault.Kind, err error) {
+	detail := err.Error()
+	if status == http.StatusInternalServerError {
+		s.log.Error("request failed", "err", err, "method", r.Method, "path", r.URL.Path, "request_id", requestID(r.Context()))
+		detail, kind = hidden, fault.Internal
+	}
+	if status == http.StatusServiceUnavailable {
+		setRetryAfter(w, 0)
+	}
+	s.problem(w, r, status, kind.String(), fault.FieldOf(err), detail)
+}
+
+// setRetryAfter says when to come back, in whole seconds.
+func setRetryAfter(w http.ResponseWriter, d time.Duration) {
+	d = max(d, retryAfter)
+	w.Header().Set("Retry-After", strconv.Itoa(int((d+time.Second-1)/time.Second)))
+}
+
+func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, kind, field, detail string) {
+	s.writeJSON(w, status, api.ProblemType, api.Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: kind, Field: field,
+		Method: r.Method, URI: clip(r.URL.RequestURI()), RequestID: requestID(r.Context()),
+	})
+}
+
+// answer writes a JSON answer.
+func (s *server) answer(w http.ResponseWriter, status int, v any) error {
+	s.writeJSON(w, status, "application/json", v)
+	return nil
+}
+
+func (s *server) writeJSON(w http.ResponseWriter, status int, mediaType string, v any) {
+	body, err := marshal(v)
+	if err != nil {
+		s.log.Error("an answer cannot be written", "err", err)
+		status, body = http.StatusInternalServerError, nil
+	}
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone is told nothing
+}
+
+// marshal is json.Marshal without escaping for HTML: payloads and titles are read by people.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
