@@ -90,7 +90,7 @@ bench)
 	;;
 test)
 	install_missing
-	AUWAI_TEST_REQUIRE=mariadb,galera,postgresql exec go test -count=1 ./internal/kv/...
+	AUWAI_TEST_REQUIRE=mariadb,galera,postgresql exec go test -count=1 ./internal/testenv ./internal/kv/...
 	;;
 *)
 	sed -n '2,6s/^# \{0,1\}//p' "$0" >&2

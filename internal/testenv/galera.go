@@ -111,15 +111,25 @@ func galeraArgs(provider string, members []string, ports []int) []string {
 
 // freePorts returns n ports of the loopback address that are free now.
 func freePorts(n int) ([]int, error) {
+	// All stay open until the last is chosen, so that no port is given twice.
+	listeners := make([]net.Listener, 0, n)
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close() // it never accepted, so there is nothing to lose
+		}
+	}()
 	ports := make([]int, 0, n)
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("look for a free port: %w", err)
 		}
-		// Closed only when all are chosen, so that no port is given twice.
-		defer l.Close() //nolint:errcheck // a listener that never accepted has nothing to lose
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		listeners = append(listeners, l)
+		address, err := net.ResolveTCPAddr("tcp", l.Addr().String())
+		if err != nil {
+			return nil, fmt.Errorf("read a listener's port: %w", err)
+		}
+		ports = append(ports, address.Port)
 	}
 	return ports, nil
 }

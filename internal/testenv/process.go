@@ -42,7 +42,7 @@ type command struct {
 
 // start starts the program and returns when it is ready, has ended, or ctx ends.
 func start(ctx context.Context, c command) (*process, error) {
-	p, err := spawn(c)
+	p, err := spawn(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func start(ctx context.Context, c command) (*process, error) {
 
 // run runs a program to its end.
 func run(ctx context.Context, c command) error {
-	p, err := spawn(c)
+	p, err := spawn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,10 @@ func run(ctx context.Context, c command) error {
 	return nil
 }
 
-func spawn(c command) (*process, error) {
+// spawn starts the program. It outlives ctx: its end is the caller's business.
+func spawn(ctx context.Context, c command) (*process, error) {
 	reader, writer := io.Pipe()
-	cmd := exec.Command(c.path, c.args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.path, c.args...)
 	cmd.Env = append(cmd.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = writer, writer
 	cmd.Dir = "/"

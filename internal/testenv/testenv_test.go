@@ -3,9 +3,11 @@ package testenv_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"io"
 	"net"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -162,14 +164,18 @@ func TestServersStartCrashAndStartAgain(t *testing.T) {
 	}
 }
 
-func TestGaleraNodesAreThere(t *testing.T) {
-	nodes := testenv.Galera(t, 3)
-	if len(nodes) != 3 {
-		t.Fatalf("%d nodes, want 3", len(nodes))
-	}
-	for i, node := range nodes {
-		if !bytes.Contains([]byte(node.Log()), []byte("Synchronized with group")) {
-			t.Errorf("node %d is not synchronized:\n%s", i, node.Log())
+func TestGaleraNodesAreOneCluster(t *testing.T) {
+	const n = 2
+	for i, node := range testenv.Galera(t, n) {
+		db, err := sql.Open("mysql", node.DSN())
+		if err != nil {
+			t.Fatal(err)
 		}
+		var name, size string
+		err = db.QueryRowContext(t.Context(), "SHOW STATUS LIKE 'wsrep_cluster_size'").Scan(&name, &size)
+		if err != nil || size != strconv.Itoa(n) {
+			t.Errorf("node %d sees %q members, %v, want %d", i, size, err, n)
+		}
+		_ = db.Close()
 	}
 }

@@ -141,8 +141,10 @@ func (v variables) durability() Durability {
 		reason string
 	}{
 		{varFlush, v[varFlush] != "1", "a commit is on disk only with 1: set innodb_flush_log_at_trx_commit = 1"},
-		{varSyncBinlog, v[varBinlog] == "ON" && v[varSyncBinlog] != "1",
-			"the binary log decides at recovery what was committed: set sync_binlog = 1"},
+		{
+			varSyncBinlog, v[varBinlog] == "ON" && v[varSyncBinlog] != "1",
+			"the binary log decides at recovery what was committed: set sync_binlog = 1",
+		},
 		{varDoublewr, v[varDoublewr] == "OFF", "a page that is torn by a power loss is gone: set innodb_doublewrite = ON"},
 		{varMethod, strings.EqualFold(v[varMethod], "nosync"), "nothing is synced: set innodb_flush_method = O_DIRECT"},
 	}

@@ -192,6 +192,7 @@ func move(from, to string) func(b *kv.Batch) {
 }
 
 func TestAClientStoppedBetweenStatementsDelaysOthersTwoSeconds(t *testing.T) {
+	t.Parallel()
 	const statements, patience = 4, 3 * time.Second
 	for at := range statements {
 		t.Run(fmt.Sprintf("before statement %d", at), func(t *testing.T) {

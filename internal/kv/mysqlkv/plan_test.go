@@ -16,7 +16,7 @@ func explain(t *testing.T, db *sql.DB, text string) string {
 	if err != nil {
 		t.Fatalf("EXPLAIN %.120s: %v", text, err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err says all there is
 	columns, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)

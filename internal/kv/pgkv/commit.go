@@ -96,7 +96,8 @@ func (e *Engine) pause(ctx context.Context, sends int, cause error) error {
 		return fault.Wrap(fault.Unavailable, cause, fmt.Sprintf("pgkv: commit not applied, sent %d times", sends))
 	}
 	e.cfg.OnRepeat(cause)
-	timer := time.NewTimer(repeatPolicy().Delay(sends, rand.Float64()))
+	chance := rand.Float64() //nolint:gosec // it only keeps two clients apart
+	timer := time.NewTimer(repeatPolicy().Delay(sends, chance))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

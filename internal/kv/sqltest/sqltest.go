@@ -185,7 +185,7 @@ func longestBatch(e *env) {
 	engine := e.open(e.store.Open)
 	key := func(i int) kv.Key {
 		k := bytes.Repeat([]byte{0xfe}, kv.MaxKey)
-		return append(k[:kv.MaxKey-2], byte(i>>8), byte(i))
+		return append(k[:kv.MaxKey-2], byte(i>>8), byte(i)) //nolint:gosec // the two bytes of a small number
 	}
 	long := bytes.Repeat([]byte{0xa5}, kv.MaxValue)
 	const big = 3
