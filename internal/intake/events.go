@@ -21,16 +21,31 @@ type entry struct {
 	item event.Item
 	wiki string
 	job  *jobqueue.New // nil: makes no job
+	late *jobqueue.New // the same purge again, after the rebound; nil: none
 	log  *logged       // nil: is not kept in the log
 	err  error         // why it was not taken
 	bad  bool          // err is the event's own fault
 }
 
+// jobs is how many jobs the entry makes.
+func (x *entry) jobs() int {
+	n := 0
+	if x.job != nil {
+		n++
+	}
+	if x.late != nil {
+		n++
+	}
+	return n
+}
+
 // size is about what the entry costs in a command.
 func (x *entry) size() int {
 	n := 256
-	if x.job != nil {
-		n += len(x.job.Payload) + len(x.job.Key) + len(x.job.RequestID) + len(x.job.Domain) + 512
+	for _, j := range [...]*jobqueue.New{x.job, x.late} {
+		if j != nil {
+			n += len(j.Payload) + len(j.Key) + len(j.RequestID) + len(j.Domain) + 512
+		}
 	}
 	if x.log != nil && x.log.ref.Size == 0 {
 		n += len(x.item.Raw) + len(x.log.envelope.RequestID) + len(x.log.envelope.Client)
@@ -152,6 +167,9 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 		if e.ID != "" {
 			n.Source = jobqueue.Source{Name: "e:" + e.ID, Hash: hash}
 		}
+		if n.Queue == PurgeQueue && s.Rebound > 0 && !x.large() {
+			x.late = in.rebound(n, now.Add(s.Rebound), e.ID, hash)
+		}
 	}
 	if e.IsJob() || s.NotKept[e.Stream] {
 		return nil
@@ -164,6 +182,17 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 		envelope: event.Envelope{Wiki: x.wiki, RequestID: bounded(src.RequestID), Client: bounded(src.Client), Flags: timeFlags(e, now)},
 	}
 	return nil
+}
+
+// rebound returns the job that purges a URL again: a cache may have fetched the page anew from a
+// replica that was behind. It has no key: merged with an earlier one it would come too early.
+func (in *Intake) rebound(n *jobqueue.New, at time.Time, eventID string, hash [8]byte) *jobqueue.New {
+	late := *n
+	late.ID, late.Key, late.RunAt, late.Source = in.node.Mint(), "", at, jobqueue.Source{}
+	if eventID != "" {
+		late.Source = jobqueue.Source{Name: "r:" + eventID, Hash: hash}
+	}
+	return &late
 }
 
 // bounded cuts what a request says of itself to a size that a record may have.
@@ -227,8 +256,10 @@ func (in *Intake) part(ctx context.Context, wiki string, entries []*entry) {
 			fail(entries, err)
 			return
 		}
-		n, size := 1, entries[0].size()
-		for n < len(entries) && n < maxCommand && !entries[n].large() && size+entries[n].size() <= maxCommandBytes {
+		n, jobs, size := 1, entries[0].jobs(), entries[0].size()
+		for n < len(entries) && n < maxCommand && jobs+entries[n].jobs() <= maxCommand && !entries[n].large() &&
+			size+entries[n].size() <= maxCommandBytes {
+			jobs += entries[n].jobs()
 			size += entries[n].size()
 			n++
 		}
@@ -273,6 +304,9 @@ func (in *Intake) submit(ctx context.Context, p partition.ID, wiki string, entri
 		}
 		if x.job != nil {
 			c.push.Jobs = append(c.push.Jobs, *x.job)
+		}
+		if x.late != nil {
+			c.push.Jobs = append(c.push.Jobs, *x.late)
 		}
 	}
 	if len(c.events)+len(c.push.Jobs) == 0 {

@@ -39,6 +39,7 @@ type Settings struct {
 	Wikis   map[string]struct{}      // the configured wikis
 	Domains map[string]string        // their hosts and domains, to the wiki
 	Purge   bool                     // there are caches to purge
+	Rebound time.Duration            // a purge is done again after this; 0: never
 	Bands   map[string]jobqueue.Band // priorities of queues; Normal where nothing is said
 	NotKept map[string]bool          // streams that are not kept in the event log
 }
