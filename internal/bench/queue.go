@@ -24,6 +24,7 @@ import (
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
+	"auwai/internal/upkeep"
 )
 
 // QueueOptions says what "bench queue" measures.
@@ -225,7 +226,8 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 		Engine:  engine,
 		Runners: func(jobqueue.Pair) runner.Runner { return r.runner },
 	})
-	r.loop = node.NewLoop(node.LoopConfig{Machine: machine, Tenant: r.driver, Engine: r.counted})
+	tenants := node.Join(r.driver, upkeep.New(upkeep.Config{}))
+	r.loop = node.NewLoop(node.LoopConfig{Machine: machine, Tenant: tenants, Engine: r.counted})
 	r.driver.Attach(r.loop.Poke)
 	r.minter = ident.NewMinter(machine.Session())
 	go func() { r.ended <- r.loop.Run(ctx) }()

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"auwai/internal/config"
+	"auwai/internal/dispatch"
+	"auwai/internal/intake"
+	"auwai/internal/jobqueue"
+	"auwai/internal/runner"
+	"auwai/internal/runner/mwrunner"
+)
+
+// policy is the configuration as dispatch reads it. It is not changed after it was made.
+type policy struct {
+	cfg   *config.Config
+	wikis runnersByKind
+	purge runner.Runner // nil: no caches
+}
+
+type runnersByKind map[string]runner.Runner
+
+// purgeQueue is what holds for purges that the configuration does not name: a cache that is away for
+// minutes is asked again, soon at first.
+func purgeQueue() config.Queue {
+	return config.Queue{
+		Concurrency: 30, PerWiki: 10, Attempts: 6, RetryDelay: 5 * time.Second, RetryFactor: 4, Timeout: time.Minute,
+	}
+}
+
+// Concurrency implements dispatch.Policy.
+func (p *policy) Concurrency() int { return p.cfg.Concurrency }
+
+// Queue implements dispatch.Policy.
+func (p *policy) Queue(name string) dispatch.QueuePolicy {
+	q := p.cfg.Queue(name)
+	if _, named := p.cfg.Queues[name]; name == intake.PurgeQueue && !named {
+		q = purgeQueue()
+	}
+	return dispatch.QueuePolicy{
+		Concurrency: q.Concurrency, PerWiki: q.PerWiki, Timeout: q.Timeout,
+		Retry: jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor},
+	}
+}
+
+// WikiConcurrency implements dispatch.Policy.
+func (p *policy) WikiConcurrency(wiki string) int {
+	if w := p.cfg.Wikis[wiki]; w != nil {
+		return w.Concurrency
+	}
+	return 0
+}
+
+// Held implements dispatch.Policy.
+func (p *policy) Held(pair jobqueue.Pair) string {
+	if pair.Queue == intake.PurgeQueue {
+		if p.purge == nil {
+			return "no cache layers are configured; purges wait until they are"
+		}
+		return ""
+	}
+	if p.cfg.Wikis[pair.Wiki] == nil {
+		return fmt.Sprintf("wiki %q is not in the configuration; its jobs are kept until it is", pair.Wiki)
+	}
+	return ""
+}
+
+// Mismatch implements dispatch.Policy.
+func (p *policy) Mismatch(pair jobqueue.Pair, domain string) string {
+	w := p.cfg.Wikis[pair.Wiki]
+	if domain == "" || pair.Queue == intake.PurgeQueue || w == nil || w.HasDomain(domain) {
+		return ""
+	}
+	return fmt.Sprintf("the job names domain %q, but wiki %q has %s; add the domain to the wiki, or find out who sends the job",
+		domain, pair.Wiki, strings.Join(w.Domains, ", "))
+}
+
+// Batch implements dispatch.Policy.
+func (p *policy) Batch(pair jobqueue.Pair) int {
+	if r := p.runner(pair); r != nil {
+		return max(r.Batch(pair.Queue), 1)
+	}
+	return 1
+}
+
+// runner returns what carries out the jobs of a pair, nil when nothing does.
+func (p *policy) runner(pair jobqueue.Pair) runner.Runner {
+	if pair.Queue == intake.PurgeQueue {
+		return p.purge
+	}
+	if w := p.cfg.Wikis[pair.Wiki]; w != nil {
+		return p.wikis[w.Runner]
+	}
+	return nil
+}
+
+// wikiOf returns a wiki as its runner needs it.
+func wikiOf(cfg *config.Config) func(name string) (mwrunner.Wiki, bool) {
+	return func(name string) (mwrunner.Wiki, bool) {
+		w := cfg.Wikis[name]
+		if w == nil {
+			return mwrunner.Wiki{}, false
+		}
+		return mwrunner.Wiki{
+			URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret,
+		}, true
+	}
+}
+
+// settingsOf returns the configuration as intake reads it.
+func settingsOf(cfg *config.Config) *intake.Settings {
+	s := &intake.Settings{
+		Wikis: map[string]struct{}{}, Domains: map[string]string{}, Purge: len(cfg.CDN.Layers) > 0, Rebound: cfg.CDN.Rebound,
+		Bands: map[string]jobqueue.Band{},
+	}
+	for name, w := range cfg.Wikis {
+		s.Wikis[name] = struct{}{}
+		for _, d := range w.Domains {
+			s.Domains[d] = name
+		}
+	}
+	for name := range cfg.Queues {
+		s.Bands[name] = cfg.Queue(name).Priority
+	}
+	return s
+}

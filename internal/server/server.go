@@ -1,0 +1,339 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"auwai/internal/config"
+	"auwai/internal/dispatch"
+	"auwai/internal/eventlog"
+	"auwai/internal/farm"
+	"auwai/internal/fault"
+	"auwai/internal/ident"
+	"auwai/internal/intake"
+	"auwai/internal/jobqueue"
+	"auwai/internal/kv/pebblekv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+	"auwai/internal/runner/mwrunner"
+	"auwai/internal/runner/purgerunner"
+	"auwai/internal/upkeep"
+)
+
+// Options of a service.
+type Options struct {
+	Config  *config.Config
+	Drain   time.Duration
+	Logger  *slog.Logger
+	Version string
+	// Listener, if not nil, is served instead of the configured address.
+	Listener net.Listener
+	// OnReady, if not nil, is called once when requests are answered, with the address.
+	OnReady func(addr net.Addr)
+}
+
+// Registry returns all families of keys, for "auwai keys" and the service.
+func Registry() (*partition.Registry, error) {
+	families := farm.Families()
+	for _, d := range domains() {
+		families = append(families, d.Families()...)
+	}
+	return partition.NewRegistry(families...)
+}
+
+func domains() []partition.Domain {
+	return []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
+}
+
+// Run serves until ctx ends, then stops in order. It returns nil after an orderly stop.
+func Run(ctx context.Context, o Options) error {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	listener, err := o.listen(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := o.build(ctx)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	return s.run(ctx, listener)
+}
+
+// listen takes the socket that systemd holds for us, or binds the configured address.
+func (o *Options) listen(ctx context.Context) (net.Listener, error) {
+	if o.Listener != nil {
+		return o.Listener, nil
+	}
+	handed, err := activation.Listeners()
+	if err != nil {
+		return nil, fmt.Errorf("take the socket from systemd: %w", err)
+	}
+	for _, l := range handed {
+		if l == nil {
+			continue
+		}
+		// The address is the unit's: it must be as safe as a configured one.
+		if l.Addr().Network() == "tcp" {
+			if err := config.CheckListen(l.Addr().String()); err != nil {
+				return nil, fmt.Errorf("the socket that systemd handed over: %w", err)
+			}
+		}
+		return l, nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", o.Config.Listen)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "listen on "+o.Config.Listen+"; is another auwai running there?")
+	}
+	return l, nil
+}
+
+// service is everything that runs.
+type service struct {
+	o       Options
+	log     *slog.Logger
+	engine  *pebblekv.Engine
+	failed  chan error // a write to the store failed
+	loop    *node.Loop
+	machine *node.Machine
+	driver  *dispatch.Driver
+	intake  *intake.Intake
+	client  *mwrunner.Client
+	purge   *purgerunner.Runner
+	spools  *spoolRounds
+	http    *http.Server
+}
+
+func (o *Options) build(ctx context.Context) (*service, error) {
+	s := &service{o: *o, log: o.Logger.With("part", "server"), failed: make(chan error, 1)}
+	if err := os.MkdirAll(o.Config.Data, 0o750); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "make the data folder; name another one with --data")
+	}
+	var err error
+	s.engine, err = pebblekv.Open(ctx, pebblekv.Config{
+		Dir: o.Config.Data, Logger: o.Logger.With("part", "store"),
+		OnFailure: func(err error) {
+			select {
+			case s.failed <- err:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	learned, err := farm.Wikis(ctx, s.engine)
+	if err == nil {
+		err = s.assemble(learned)
+	}
+	if err != nil {
+		_ = s.engine.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *service) assemble(learned []farm.Wiki) error {
+	cfg := s.o.Config
+	registry, err := Registry()
+	if err != nil {
+		return err
+	}
+	s.client = mwrunner.New(mwrunner.Config{Wikis: wikiOf(cfg), Version: s.o.Version, Logger: s.o.Logger})
+	pol := &policy{cfg: cfg, wikis: runnersByKind{
+		string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
+		string(mwrunner.EventBus): s.client.Runner(mwrunner.EventBus),
+	}}
+	if len(cfg.CDN.Layers) > 0 {
+		s.purge = purgerunner.New(purgerunner.Config{Layers: cfg.CDN.Layers, Version: s.o.Version})
+		pol.purge = s.purge
+	}
+	s.machine = node.New(node.Config{
+		Name: hostname(), Exclusive: true, Registry: registry, Domains: domains(),
+		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // no secret: it has to be new
+	})
+	s.driver = dispatch.NewDriver(dispatch.DriverConfig{
+		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.dispatchHooks()}), //nolint:gosec // jitter
+		Engine:  s.engine, Runners: pol.runner, Logger: s.o.Logger,
+	})
+	keeper := upkeep.New(upkeep.Config{OnError: func(err error) { s.log.Warn("upkeep failed, will be tried again", "err", err) }})
+	s.loop = node.NewLoop(node.LoopConfig{
+		Machine: s.machine, Tenant: node.Join(s.driver, keeper), Engine: s.engine, Logger: s.o.Logger,
+	})
+	s.driver.Attach(s.loop.Poke)
+	settings := settingsOf(cfg)
+	s.intake = intake.New(intake.Config{
+		Node:     &entrance{loop: s.loop, minter: ident.NewMinter(s.machine.Session())},
+		Settings: func() *intake.Settings { return settings }, Log: s.o.Logger, Hooks: s.intakeHooks(),
+	}, learned)
+	s.spools = newSpoolRounds(cfg, s.client, s.o.Logger)
+	s.http = &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.o.Logger.With("part", "http").Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unnamed"
+	}
+	return name
+}
+
+// run starts everything, waits for the end, and stops in reverse.
+func (s *service) run(ctx context.Context, listener net.Listener) error {
+	work := context.WithoutCancel(ctx)
+	stopIntake, intakeCancel := context.WithCancel(work)
+	stopSpools, spoolsCancel := context.WithCancel(work)
+	loopEnded := make(chan error, 1)
+	var parts sync.WaitGroup
+	go func() { loopEnded <- s.loop.Run(work) }()
+	parts.Go(func() { _ = s.intake.Run(stopIntake) }) // returns nil
+	err := s.opened(ctx)
+	served := make(chan error, 1)
+	if err == nil {
+		go func() { served <- s.http.Serve(listener) }()
+		parts.Go(func() { s.spools.Run(stopSpools) })
+		s.ready(listener)
+		err = s.wait(ctx, served, loopEnded)
+		s.log.Info("stopping", "drain", s.o.Drain)
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+		s.drain(work)
+	} else {
+		_ = listener.Close()
+	}
+	spoolsCancel()
+	s.closeHTTP(work)
+	intakeCancel()
+	parts.Wait()
+	return errors.Join(err, s.end(loopEnded))
+}
+
+// wait returns when the service has to stop: nil when it was asked to.
+func (s *service) wait(ctx context.Context, served, loopEnded chan error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-served:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case err := <-loopEnded:
+		loopEnded <- err
+		return errors.New("the node's loop has ended")
+	case err := <-s.failed:
+		return fault.Wrap(fault.Internal, err, "the store cannot be written; everything acknowledged is there, start again when the disk is right")
+	}
+}
+
+// opened waits until every partition takes commands: until then connections wait in the socket.
+func (s *service) opened(ctx context.Context) error {
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		n := 0
+		if err := s.loop.Ask(ctx, func(_ partition.Now, m *node.Machine) { n = m.OpenCount() }); err != nil {
+			return fmt.Errorf("open the partitions: %w", err)
+		}
+		if n == partition.Count {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("open the partitions: %w", ctx.Err())
+		case err := <-s.failed:
+			return fault.Wrap(fault.Internal, err, "open the partitions")
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *service) ready(listener net.Listener) {
+	s.log.Info("ready", "listen", listener.Addr().String(), "data", s.o.Config.Data, "wikis", len(s.o.Config.Wikis), "version", s.o.Version)
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+	if s.o.OnReady != nil {
+		s.o.OnReady(listener.Addr())
+	}
+}
+
+// drainExtra is the time after the drain in which cut short attempts are stored.
+const drainExtra = 5 * time.Second
+
+// drain ends dispatch: nothing starts, what runs may end until the drain time. Requests are answered
+// meanwhile.
+func (s *service) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Drain+drainExtra)
+	defer cancel()
+	if !s.loop.Inspect(func(now partition.Now, _ *node.Machine) { s.driver.Drain(now.Mono + s.o.Drain) }) {
+		return
+	}
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		done := false
+		if err := s.loop.Ask(ctx, func(partition.Now, *node.Machine) { done = s.driver.Drained() }); err != nil || done {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			s.log.Warn("running attempts could not be stored in time; they are found as claims")
+			return
+		}
+	}
+}
+
+// httpStop bounds the time in which open requests are finished.
+const httpStop = 10 * time.Second
+
+func (s *service) closeHTTP(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, httpStop)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.Warn("requests were cut off", "err", err)
+		_ = s.http.Close()
+	}
+}
+
+// loopStop bounds the time in which the node gives everything up.
+const loopStop = 10 * time.Second
+
+func (s *service) end(loopEnded chan error) error {
+	s.loop.Stop()
+	var err error
+	timer := time.NewTimer(loopStop)
+	defer timer.Stop()
+	select {
+	case err = <-loopEnded:
+	case <-timer.C:
+		err = errors.New("the node could not give its session up; the next start is cautious")
+	}
+	s.driver.Close()
+	s.client.Close()
+	if s.purge != nil {
+		s.purge.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.engine.Close(); err != nil {
+		return fmt.Errorf("close the store: %w", err)
+	}
+	s.log.Info("stopped")
+	return nil
+}
