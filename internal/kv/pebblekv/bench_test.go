@@ -110,3 +110,24 @@ func residentMB(b *testing.B) float64 {
 	}
 	return 0
 }
+
+// BenchmarkRequireOfTheSessionKey is what a Require costs for a key that the commit before wrote:
+// the reason why required values are not remembered.
+func BenchmarkRequireOfTheSessionKey(b *testing.B) {
+	e := mustOpen(b, Config{Dir: b.TempDir(), Sync: Relaxed})
+	var batch kv.Batch
+	for i := range 9_000 {
+		batch.Set(fmt.Appendf(nil, "row-%06d", i), []byte("a small value"))
+	}
+	batch.Set([]byte("session"), []byte("7"))
+	if err := e.Commit(b.Context(), &batch); err != nil {
+		b.Fatal(err)
+	}
+	r := kv.Requirement{Key: []byte("session"), Value: []byte("7")}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := e.require(&r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -283,7 +283,7 @@ func tear(rng *rand.Rand, whole []byte, from int) (all [][]byte) {
 	}
 	for range 3 {
 		garbled := bytes.Clone(whole)
-		garbled[from+rng.IntN(n)] ^= byte(1 + rng.IntN(255))
+		garbled[from+rng.IntN(n)] ^= byte(1 + rng.IntN(255)) //nolint:gosec // 1 to 255
 		all = append(all, garbled)
 	}
 	zeroed := bytes.Clone(whole)

@@ -27,8 +27,8 @@ var (
 	_ vfs.File = (*diskFile)(nil)
 )
 
-func newDisk(real vfs.FS, dir string, f *failure) (*disk, error) {
-	d := &disk{FS: real, failure: f, limbo: vfs.NewMem()}
+func newDisk(under vfs.FS, dir string, f *failure) (*disk, error) {
+	d := &disk{FS: under, failure: f, limbo: vfs.NewMem()}
 	if err := d.limbo.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("limbo: %w", err)
 	}
@@ -236,10 +236,10 @@ func (f *diskFile) count(n int) {
 
 // Preallocate implements vfs.File. It is a hint; Pebble ignores its error, and so does the failure.
 func (f *diskFile) Preallocate(offset, length int64) error {
-	if f.disk.failure.cause() != nil {
-		return nil
+	if f.disk.failure.cause() == nil {
+		return f.File.Preallocate(offset, length)
 	}
-	return f.File.Preallocate(offset, length)
+	return nil
 }
 
 // Sync implements vfs.File.

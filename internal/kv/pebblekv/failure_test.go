@@ -1,7 +1,6 @@
 package pebblekv
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -71,6 +70,7 @@ func TestAFailedWriteIsNeverAcknowledged(t *testing.T) {
 		"everything that fits": func(op errorfs.Op) bool { return isSync(op) || isWrite(op) || isNameChange(op) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			met := 0
 			for _, nth := range []int64{1, 2, 3, 5, 8, 13, 21, 34, 55} {
 				for _, lasting := range []bool{false, true} {
@@ -227,7 +227,7 @@ func openWithFailure(t *testing.T, nth int64, existing bool) bool {
 	}
 	inject := &failNth{nth: nth, is: func(op errorfs.Op) bool { return isSync(op) || isWrite(op) || isNameChange(op) }}
 	inject.armed.Store(true)
-	e, err := Open(context.Background(), Config{Dir: "data/store", FS: errorfs.Wrap(c.mem, inject)})
+	e, err := Open(t.Context(), Config{Dir: "data/store", FS: errorfs.Wrap(c.mem, inject)})
 	if err == nil {
 		err = e.Close()
 	}

@@ -143,7 +143,7 @@ func TestPebblekvAgreesWithTheModelOnManyHistories(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := mustOpen(t, Config{
-			Dir: "store", FS: vfs.NewMem(), MemTableBytes: minMemTable, Sync: Sync(seed % 2), //nolint:gosec // 0 or 1
+			Dir: "store", FS: vfs.NewMem(), MemTableBytes: minMemTable, Sync: Sync(seed % 2),
 		})
 		got, err := kvtest.Replay(t.Context(), e, h)
 		if err != nil {

@@ -68,8 +68,9 @@ func scanAll(ctx context.Context, r reader, ranges []kv.Range) ([]kv.Page, error
 // empty is whether r holds no key whatever the store holds. Pebble must not see such bounds.
 func empty(r *kv.Range) bool { return r.To != nil && bytes.Compare(r.From, r.To) >= 0 }
 
+// lower returns r.From for Pebble, whose bound of no bytes is written nil.
 func lower(r *kv.Range) []byte {
-	if empty(r) {
+	if empty(r) || len(r.From) == 0 {
 		return nil
 	}
 	return r.From
