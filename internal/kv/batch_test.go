@@ -121,12 +121,12 @@ func TestPlanDoesWhatTheBatchDoes(t *testing.T) {
 	for round := range 300 {
 		var b kv.Batch
 		for range rng.IntN(12) {
-			key := []byte{byte('a' + rng.IntN(6))}
+			key := []byte{"abcdef"[rng.IntN(6)]}
 			switch rng.IntN(4) {
 			case 0:
 				b.Delete(key)
 			case 1:
-				b.DeleteRange(key, []byte{key[0] + byte(1+rng.IntN(3))})
+				b.DeleteRange(key, []byte{key[0] + "\x01\x02\x03"[rng.IntN(3)]})
 			default:
 				b.Set(key, fmt.Append(nil, round, rng.IntN(9)))
 			}

@@ -81,11 +81,19 @@ func TestShortInputIsRefusedAndLeftAlone(t *testing.T) {
 	}
 	for _, c := range []struct{ name, in string }{
 		{"TakeByte", ""},
-		{"TakeUint16", ""}, {"TakeUint16", "x"},
-		{"TakeUint64", "1234567"}, {"TakeInt64", "1234567"},
-		{"TakeString", ""}, {"TakeString", "abc"}, {"TakeString", "abc\x00"}, {"TakeString", "a\x00\xff"},
-		{"TakeString", "a\x00\xffb"}, {"TakeString", "a\x00\xff\x00"}, {"TakeString", "a\x00\x02"},
-		{"TakeString", "a\x00\x00"}, {"TakeString", "a\x00\xffb\x00\x7f"},
+		{"TakeUint16", ""},
+		{"TakeUint16", "x"},
+		{"TakeUint64", "1234567"},
+		{"TakeInt64", "1234567"},
+		{"TakeString", ""},
+		{"TakeString", "abc"},
+		{"TakeString", "abc\x00"},
+		{"TakeString", "a\x00\xff"},
+		{"TakeString", "a\x00\xffb"},
+		{"TakeString", "a\x00\xff\x00"},
+		{"TakeString", "a\x00\x02"},
+		{"TakeString", "a\x00\x00"},
+		{"TakeString", "a\x00\xffb\x00\x7f"},
 	} {
 		if rest, ok := take[c.name]([]byte(c.in)); ok || string(rest) != c.in {
 			t.Errorf("%s(%q) = rest %q, %v, want refused", c.name, c.in, rest, ok)

@@ -47,7 +47,7 @@ func noise(n int) []byte {
 		state ^= state << 13
 		state ^= state >> 7
 		state ^= state << 17
-		out[i] = byte(state)
+		out[i] = byte(state & 0xff)
 	}
 	return out
 }
