@@ -1,8 +1,9 @@
 package server
 
 import (
+	"context"
 	"net/http"
-	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -11,6 +12,8 @@ import (
 	"auwai/internal/httpapi"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
+	"auwai/internal/node"
+	"auwai/internal/partition"
 )
 
 // handler is the HTTP interface over the parts.
@@ -24,13 +27,23 @@ func (s *service) handler() http.Handler {
 	})
 }
 
-// live is what the loop last said of itself, for requests that must not wait for it.
-type live struct {
-	ok     atomic.Bool
-	reason atomic.Value
-}
+// readyWithin is how long the loop may take to say whether it can commit.
+const readyWithin = time.Second
 
-func (s *service) readiness() (ok bool, reason string) { return true, "" }
+// readiness says whether this node can commit. Its configuration is active from the start: the one
+// node of an embedded store reads its own file.
+func (s *service) readiness() (ok bool, reason string) {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	live := false
+	if err := s.loop.Ask(ctx, func(_ partition.Now, m *node.Machine) { live = m.Live() }); err != nil {
+		return false, "the node's loop does not answer: " + err.Error()
+	}
+	if !live {
+		return false, "this node cannot commit: its session is not live"
+	}
+	return true, ""
+}
 
 func (s *service) dispatchHooks() dispatch.Hooks { return dispatch.Hooks{} }
 
