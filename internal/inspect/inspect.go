@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"auwai/api"
-	"auwai/internal/eventlog"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
@@ -77,16 +76,6 @@ func checkLimit(n int) (int, error) {
 		return 0, fault.Field("limit", "is %d; a number from 1 to %d is expected", n, MaxLimit)
 	}
 	return n, nil
-}
-
-// TagHistory is the eventlog.Tagger of jobqueue.HistoryStream: the tag of a record is its job's id.
-// Folds of the stream are built with it, so that Job finds a finished job by its id.
-func TagHistory(data []byte) (tag eventlog.Tag, ok bool, terms []eventlog.Tag) {
-	h, err := jobqueue.DecodeHistory(data)
-	if err != nil {
-		return eventlog.Tag{}, false, nil
-	}
-	return eventlog.Tag(h.ID), true, nil
 }
 
 func parseID(text string) (ident.ID, error) {

@@ -13,7 +13,6 @@ import (
 
 	"auwai/api"
 	"auwai/internal/fault"
-	"auwai/internal/ident"
 	"auwai/internal/inspect"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/memkv"
@@ -400,11 +399,26 @@ func (silentNow) Ask(context.Context, func(partition.Now, *node.Machine)) error 
 	return node.ErrStopping
 }
 
-func TestAHistoryRecordIsTaggedByItsJob(t *testing.T) {
-	if _, ok, _ := inspect.TagHistory([]byte("nonsense")); ok {
-		t.Error("nonsense has a tag")
+func TestTotalsAreSumsOverWikis(t *testing.T) {
+	r, _ := newFull(t)
+	totals, ok := r.Totals(t.Context())
+	if !ok || !totals.Live || totals.Partitions != partition.Count {
+		t.Fatalf("Totals = %+v, %v", totals, ok)
 	}
-	if _, ok := ident.Parse("aawiki." + strings.Repeat("0", 26)); !ok {
-		t.Error("an id of zeros cannot be read")
+	got := map[string]inspect.QueueTotals{}
+	for _, q := range totals.Queues {
+		q.Oldest = 0
+		got[q.Queue] = q
+	}
+	want := map[string]inspect.QueueTotals{
+		"fail": {Queue: "fail", Counts: jobqueue.Counts{Dead: 2}, Wikis: 2, Held: 0},
+		"hang": {Queue: "hang", Counts: jobqueue.Counts{Running: 2}, Wikis: 2},
+		"wait": {Queue: "wait", Counts: jobqueue.Counts{Ready: 8, Delayed: 2}, Wikis: 2, Held: 2},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("totals (-want +got):\n%s", diff)
+	}
+	if _, ok := inspect.New(inspect.Config{Loop: silentNow{}}).Totals(t.Context()); ok {
+		t.Error("a silent loop has totals")
 	}
 }

@@ -213,7 +213,7 @@ func (a *asker) find(ctx context.Context, p partition.ID, id ident.ID) (found, e
 		return found{job: first(jobs)}, err
 	}
 	reader := eventlog.Reader{Source: a.engine, Partition: p, Stream: jobqueue.HistoryStream}
-	r, ok, err := reader.Find(ctx, eventlog.Tag(id.Suffix), TagHistory)
+	r, ok, err := reader.Find(ctx, eventlog.Tag(id.Suffix), jobqueue.HistoryTag)
 	if err != nil {
 		return found{}, read(err, "the history")
 	}

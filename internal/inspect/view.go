@@ -25,6 +25,7 @@ func (i *Inspector) asker() *asker { return &asker{Inspector: i} }
 
 // view is what is known of a partition at a moment.
 type view struct {
+	open    bool       // the partition is open here
 	pairs   []pairView // in the order of wiki and queue
 	running map[ident.Suffix]attempt
 	index   map[jobqueue.Pair]int // of pairs; made when it is needed
@@ -76,14 +77,13 @@ func (a *asker) ask(ctx context.Context, f func(now partition.Now, m *node.Machi
 // view asks the owner of a partition, else the store.
 func (a *asker) view(ctx context.Context, p partition.ID, f filter) (*view, error) {
 	v := &view{running: map[ident.Suffix]attempt{}}
-	open := false
 	if a.ask(ctx, func(now partition.Now, m *node.Machine) {
 		pm := m.Partition(p)
 		mem, ok := pm.Mem(partition.SlotJobs).(*jobqueue.Mem)
-		if open = ok && pm.State() == partition.StateOpen; open {
+		if v.open = ok && pm.State() == partition.StateOpen; v.open {
 			a.remember(now, v, m, p, mem, f)
 		}
-	}) && open {
+	}) && v.open {
 		return v, nil
 	}
 	a.stale = true

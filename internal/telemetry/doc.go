@@ -2,24 +2,24 @@
 //
 // # Words
 //
-//	metric    a named series; its name, help and labels are in metrics.go, testdata/names.golden
-//	          lists them all, and nothing else exists
-//	label     queue, outcome, reason: sets that the configuration or the code bounds
-//	state     gauges that are asked for when somebody looks: State
+//	metric    a named series; testdata/names.golden lists them all, and nothing else exists but what
+//	          the Prometheus library says of the process (go_…, process_…)
+//	label     queue, outcome, state, route, method, status: sets that the code or maxQueues bounds
+//	state     figures that are asked for when somebody looks
 //
 // # Invariants
 //
 //   - No label holds an id, a title, a URL or a wiki's name: their number has no bound.
 //   - At most maxQueues queues have series of their own; further ones are counted as "other".
 //   - No global registry: each Metrics has its own.
-//   - Methods of Metrics do not block and may be called from anywhere.
+//   - What is called in the node's loop does not block.
 //
 // # Failures
 //
-//	State does not answer   the scrape goes on without these gauges, auwai_up says 0
+//	the node does not answer   the scrape goes on without its state, auwai_up is 0
 //
 // # Files
 //
-//	metrics.go   the metrics and their names    state.go   gauges asked for at a scrape
-//	log.go       the logger
+//	metrics.go   the metrics and their names   state.go   what is asked for at a scrape
+//	hooks.go     from hooks to metrics         log.go     the logger
 package telemetry
