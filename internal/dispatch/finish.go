@@ -99,6 +99,8 @@ func (m *Machine) free(now partition.Now, a *attempt) {
 	}
 	if m.parts[a.part.id] == a.part {
 		m.activate(pr)
+	} else {
+		m.release(pr) // the pair was forgotten with its partition
 	}
 	if len(pr.queue.waiters) > 0 && !pr.queue.freed {
 		pr.queue.freed = true

@@ -122,6 +122,7 @@ type wiki struct {
 type queue struct {
 	name    string
 	running int
+	pairs   int // that refer to it
 	waiters []*pair
 	freed   bool // in Machine.freed
 }
@@ -212,12 +213,19 @@ func (m *Machine) forget(pr *pair) {
 	delete(pr.part.pairs, pr.Pair)
 	pr.wiki.pairs = slices.DeleteFunc(pr.wiki.pairs, func(o *pair) bool { return o == pr })
 	pr.queue.waiters = slices.DeleteFunc(pr.queue.waiters, func(o *pair) bool { return o == pr })
-	if len(pr.wiki.pairs) == 0 && pr.wiki.running == 0 && !pr.wiki.hold.active() {
-		m.order.drop(pr.wiki)
-		delete(m.wikis, pr.wiki.name)
+	pr.queue.pairs--
+	m.release(pr)
+}
+
+// release drops the wiki and the queue of a pair when nothing refers to them any more: two of one
+// name would have a limit each.
+func (m *Machine) release(pr *pair) {
+	if w := pr.wiki; len(w.pairs) == 0 && w.running == 0 && !w.hold.active() {
+		m.order.drop(w)
+		delete(m.wikis, w.name)
 	}
-	if pr.queue.running == 0 && len(pr.queue.waiters) == 0 {
-		delete(m.queues, pr.queue.name)
+	if q := pr.queue; q.pairs == 0 && q.running == 0 {
+		delete(m.queues, q.name)
 	}
 }
 
@@ -242,6 +250,7 @@ func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
 	}
 	p.pairs[key] = pr
 	w.pairs = append(w.pairs, pr)
+	q.pairs++
 	return pr
 }
 

@@ -1,0 +1,144 @@
+package dispatch_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"auwai/internal/dispatch"
+	"auwai/internal/jobqueue"
+)
+
+func TestEveryLimitIsKeptAndUsed(t *testing.T) {
+	a, b := pairOf("links", "aawiki"), pairOf("links", "abwiki")
+	r := newRig(t, &policy{
+		node:   10,
+		queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 5, PerWiki: 3}, "mail": {Concurrency: 4}},
+		wikis:  map[string]int{"abwiki": 2},
+	})
+	r.open(false, "aawiki", "abwiki", "acwiki")
+	r.push(a, 20)
+	r.push(b, 20)
+	r.push(pairOf("mail", "aawiki"), 20)
+	r.push(pairOf("other", "acwiki"), 20)
+	for name, want := range map[string]int{
+		"node": 10, "queue links": 5, "queue mail": 4, "wiki abwiki": 2, "pair links aawiki": 3,
+		"wiki aawiki": 7, "wiki acwiki": 1,
+	} {
+		if r.counts[name] != want {
+			t.Errorf("%s has %d attempts, want %d", name, r.counts[name], want)
+		}
+	}
+	r.drainAll()
+	r.wantInOrder(a, 20)
+	r.wantInOrder(b, 20)
+	r.wantEmpty(a, b, pairOf("mail", "aawiki"), pairOf("other", "acwiki"))
+}
+
+func TestALimitOfAQueueHoldsAfterAPairOfItWasForgotten(t *testing.T) {
+	r := newRig(t, &policy{node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 1}}, held: map[string]string{"abwiki": "closed"}})
+	r.open(false, "aawiki", "abwiki")
+	r.push(pairOf("links", "abwiki"), 1) // held: it keeps its queue
+	r.push(pairOf("links", "aawiki"), 1)
+	r.drainAll()
+	r.advance(time.Minute) // the idle pair is forgotten
+	r.policy.held = nil
+	r.push(pairOf("links", "aawiki"), 5)
+	r.push(pairOf("links", "abwiki"), 5) // the rig fails above a limit
+	r.drainAll()
+	r.wantInOrder(pairOf("links", "abwiki"), 6)
+}
+
+func TestAWikiThatWaitsForItsQueueIsNotForgottenWhileOthersAreBusy(t *testing.T) {
+	r := newRig(t, &policy{node: 4, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 1}}})
+	r.open(false, "aawiki", "abwiki", "acwiki")
+	r.push(pairOf("links", "aawiki"), 1)
+	first := r.ids()[0]
+	r.push(pairOf("links", "abwiki"), 1) // waits for the slot
+	r.push(pairOf("mail", "acwiki"), 1000)
+	r.end(first, done()) // the slot of the queue is free; the node is busy with another wiki
+	for range 4 {
+		r.endAll()
+	}
+	if got := r.payloads(pairOf("links", "abwiki")); len(got) != 1 {
+		t.Fatalf("a queue's free slot was not used for %d rounds of starts", len(r.started)/4)
+	}
+}
+
+func TestAFreeSlotOfAQueueGoesToAnotherWaiterWhenTheFirstIsBlocked(t *testing.T) {
+	r := newRig(t, &policy{
+		node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 2}}, wikis: map[string]int{"abwiki": 1},
+	})
+	r.open(false, "aawiki", "abwiki", "acwiki")
+	r.push(pairOf("links", "aawiki"), 2) // takes the queue
+	r.push(pairOf("links", "abwiki"), 1) // waits
+	r.push(pairOf("mail", "abwiki"), 1)  // takes the wiki
+	r.push(pairOf("links", "acwiki"), 1) // waits
+	r.end(r.ids()[0], done())
+	if got := len(r.payloads(pairOf("links", "acwiki"))); got != 1 {
+		t.Fatalf("%d jobs of the second waiter were started, want 1", got)
+	}
+	r.drainAll()
+	r.wantInOrder(pairOf("links", "abwiki"), 1)
+}
+
+// TestNoSlotIsEverLeftUnusedWhileAJobCouldTakeIt runs a farm of random limits and durations, and looks
+// after every step whether some waiting job could have been started.
+func TestNoSlotIsEverLeftUnusedWhileAJobCouldTakeIt(t *testing.T) {
+	for seed := range uint64(30) {
+		runRandomFarm(t, seed)
+	}
+}
+
+func runRandomFarm(t *testing.T, seed uint64) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable
+	wikis := []string{"aawiki", "abwiki", "acwiki", "adwiki", "aewiki"}
+	queues := []string{"links", "mail", "purge"}
+	p := &policy{node: 1 + rnd.IntN(8), queues: map[string]dispatch.QueuePolicy{}, wikis: map[string]int{}, batch: 1 + rnd.IntN(3)}
+	for _, q := range queues {
+		p.queues[q] = dispatch.QueuePolicy{Concurrency: rnd.IntN(4), PerWiki: rnd.IntN(3), Timeout: time.Minute}
+	}
+	for _, w := range wikis {
+		p.wikis[w] = rnd.IntN(4)
+	}
+	r := newRig(t, p)
+	r.open(false, wikis...)
+	r.took = func(*dispatch.Start) time.Duration { return time.Duration(rnd.IntN(3000)) * time.Millisecond }
+	var pairs []jobqueue.Pair
+	for _, w := range wikis {
+		for _, q := range queues {
+			pairs = append(pairs, pairOf(q, w))
+		}
+	}
+	for range 60 {
+		if rnd.IntN(3) > 0 {
+			r.push(pairs[rnd.IntN(len(pairs))], 1+rnd.IntN(12))
+		}
+		r.advance(time.Duration(rnd.IntN(800)) * time.Millisecond)
+		r.wantNoSlotUnused(seed, pairs)
+	}
+	for i := 0; len(r.running) > 0 && i < 10_000; i++ {
+		r.advance(time.Second)
+		r.wantNoSlotUnused(seed, pairs)
+	}
+	r.wantEmpty(pairs...)
+	for _, pr := range pairs {
+		r.wantInOrder(pr, r.next[pr])
+	}
+}
+
+func (r *rig) wantNoSlotUnused(seed uint64, pairs []jobqueue.Pair) {
+	r.t.Helper()
+	for _, pr := range pairs {
+		q := r.policy.Queue(pr.Queue)
+		full := func(name string, limit int) bool { return limit > 0 && r.counts[name] >= limit }
+		if full("node", r.policy.node) || full("queue "+pr.Queue, q.Concurrency) ||
+			full("wiki "+pr.Wiki, r.policy.wikis[pr.Wiki]) || full("pair "+pr.Queue+" "+pr.Wiki, q.PerWiki) {
+			continue
+		}
+		if c := r.pairOf(pr); c.Ready > 0 {
+			r.t.Fatalf("seed %d: %d jobs of %v wait and every limit has room: %v", seed, c.Ready, pr, r.counts)
+		}
+	}
+}

@@ -1,0 +1,609 @@
+package dispatch_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"auwai/internal/dispatch"
+	"auwai/internal/eventlog"
+	"auwai/internal/fault"
+	"auwai/internal/ident"
+	"auwai/internal/jobqueue"
+	"auwai/internal/kv"
+	"auwai/internal/kv/memkv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+	"auwai/internal/runner"
+)
+
+// rig is a node without a node: the real machines of partitions over one view and a store in memory,
+// dispatch as the tenant, a clock that the test moves, and attempts that the test ends. Everything
+// happens in the test's goroutine.
+type rig struct {
+	t        *testing.T
+	clock    partition.Now
+	store    *memkv.Server
+	registry *partition.Registry
+	view     *partition.View
+	parts    map[partition.ID]*partition.Machine
+	order    []partition.ID // of parts
+	m        *dispatch.Machine
+	cfg      dispatch.Config
+	policy   *policy
+	minter   *ident.Minter
+	batch    kv.Batch
+
+	scans    []scan
+	answers  []node.Answer
+	settled  map[partition.ID]int
+	commands []partition.Command // that dispatch has submitted
+
+	// refuse, where set, answers a command of dispatch with an error instead of taking it.
+	refuse func(partition.Command) error
+	// readFails, where set, fails the reads of dispatch.
+	readFails func() error
+	// slow has commits stay on their way: visible to readers, acknowledged by land only.
+	slow bool
+	// holdReads has reads stay on their way until it is false: what they show is of their asking.
+	holdReads bool
+	// took, where set, has attempts end by themselves with done after the time it returns.
+	took func(s *dispatch.Start) time.Duration
+	// outcome, where set, is how jobs end by themselves; nil: done.
+	outcome func(s *dispatch.Start, i int) runner.Result
+
+	running   map[uint64]*attempt
+	started   []dispatch.Start
+	cancelled []uint64
+	counts    map[string]int // running attempts, by limit
+	peaks     map[string]int
+	next      map[jobqueue.Pair]int
+}
+
+type scan struct {
+	token  uint64
+	ranges []kv.Range
+	keys   []kv.Key
+	pages  []kv.Page // read already
+}
+
+type attempt struct {
+	dispatch.Start
+	ends time.Duration // -1: the test ends it
+	from time.Duration
+}
+
+// policy is a configuration of maps.
+type policy struct {
+	node      int
+	queue     dispatch.QueuePolicy            // of queues that are not named
+	queues    map[string]dispatch.QueuePolicy // by name
+	wikis     map[string]int
+	batch     int
+	held      map[string]string // by wiki
+	strangers bool              // jobs with a domain are none of their wiki's
+}
+
+func (p *policy) Concurrency() int { return p.node }
+func (p *policy) Queue(name string) dispatch.QueuePolicy {
+	q, ok := p.queues[name]
+	if !ok {
+		q = p.queue
+	}
+	return q
+}
+func (p *policy) WikiConcurrency(wiki string) int { return p.wikis[wiki] }
+func (p *policy) Held(pair jobqueue.Pair) string  { return p.held[pair.Wiki] }
+func (p *policy) Batch(jobqueue.Pair) int         { return max(p.batch, 1) }
+func (p *policy) Mismatch(_ jobqueue.Pair, domain string) string {
+	if p.strangers && domain != "" {
+		return "the domain " + domain + " is not the wiki's"
+	}
+	return ""
+}
+
+func newRig(t *testing.T, p *policy) *rig {
+	t.Helper()
+	if p.queue.Timeout == 0 {
+		p.queue.Timeout = time.Minute
+	}
+	if p.queue.Retry.Attempts == 0 {
+		p.queue.Retry = jobqueue.Policy{Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6}
+	}
+	registry, err := partition.NewRegistry(slices.Concat(eventlog.Families(), jobqueue.Families())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{
+		t: t, store: memkv.NewServer(), registry: registry, policy: p, minter: ident.NewMinter(7),
+		clock: partition.Now{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Mono: time.Hour},
+		next:  map[jobqueue.Pair]int{}, peaks: map[string]int{},
+	}
+	r.cfg = dispatch.Config{Policy: p, Random: func() float64 { return 0 }}
+	r.boot()
+	return r
+}
+
+// boot starts a node over the store that knows nothing.
+func (r *rig) boot() {
+	r.view = partition.NewView(r.registry)
+	r.parts, r.order = map[partition.ID]*partition.Machine{}, nil
+	r.m = dispatch.New(r.cfg)
+	r.scans, r.answers, r.settled, r.commands = nil, nil, map[partition.ID]int{}, nil
+	r.running, r.counts = map[uint64]*attempt{}, map[string]int{}
+	r.started, r.cancelled = nil, nil
+	r.m.Event(r.clock, node.Event{Kind: node.SessionStarted})
+}
+
+func (r *rig) domains() []partition.Domain {
+	return []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
+}
+
+// open opens the partitions of the wikis.
+func (r *rig) open(unclean bool, wikis ...string) {
+	r.t.Helper()
+	for _, w := range wikis {
+		if p := partition.Of(w); r.parts[p] == nil {
+			r.openPartition(p, unclean)
+		}
+	}
+	r.settle()
+}
+
+func (r *rig) openPartition(p partition.ID, unclean bool) {
+	r.t.Helper()
+	pm := partition.NewMachine(p, r.view)
+	pm.Begin(1)
+	for _, rng := range r.registry.ResidentRanges(p) {
+		for _, e := range r.store.Scan(rng)[0].Entries {
+			r.view.LearnResident(p, e)
+		}
+	}
+	pm.Loaded(r.clock)
+	r.parts[p] = pm
+	r.order = append(r.order, p)
+	slices.Sort(r.order)
+	for _, d := range r.domains() {
+		mem, first := d.Open(partition.Opening{
+			Partition: p, Epoch: 1, Now: r.clock,
+			Resident: func(prefix kv.Key) []kv.Entry { return r.view.Resident(p, prefix) },
+		})
+		pm.SetMem(d.Slot(), mem)
+		for _, c := range first {
+			r.submit(p, "", c, func(err error) {
+				if err != nil {
+					r.t.Errorf("first command %T: %v", c, err)
+				}
+			})
+		}
+	}
+	r.settle()
+	pm.SetOpen()
+	r.m.Event(r.clock, node.Event{Kind: node.Opened, Partition: p, Machine: pm, Unclean: unclean})
+}
+
+// closing has the partition of a wiki give its work up.
+func (r *rig) closing(wiki string) {
+	r.t.Helper()
+	p := partition.Of(wiki)
+	r.parts[p].SetClosing()
+	r.m.Event(r.clock, node.Event{Kind: node.Closing, Partition: p, Machine: r.parts[p]})
+}
+
+// close takes the partition of a wiki away.
+func (r *rig) close(wiki string) {
+	r.t.Helper()
+	p := partition.Of(wiki)
+	calls := r.parts[p].Close()
+	r.m.Event(r.clock, node.Event{Kind: node.Closed, Partition: p})
+	for _, c := range calls {
+		r.answer(c.Done, node.ErrNotOwner)
+	}
+	delete(r.parts, p)
+	r.order = slices.DeleteFunc(r.order, func(o partition.ID) bool { return o == p })
+}
+
+func (r *rig) answer(done func(error), err error) {
+	if done != nil {
+		r.answers = append(r.answers, node.Answer{Done: done, Err: err})
+	}
+}
+
+func (r *rig) submit(p partition.ID, wiki string, c partition.Command, done func(error)) {
+	pm := r.parts[p]
+	if pm == nil {
+		r.answer(done, node.ErrNotOwner)
+		return
+	}
+	if err := pm.Submit(r.clock, &partition.Call{Wiki: wiki, Command: c, Done: done}, true); err != nil {
+		r.answer(done, err)
+	}
+}
+
+// host is what dispatch sees of the rig.
+type host struct{ *rig }
+
+func (h host) SubmitOwn(_ partition.Now, p partition.ID, c *partition.Call) {
+	h.commands = append(h.commands, c.Command)
+	if h.refuse != nil {
+		if err := h.refuse(c.Command); err != nil {
+			h.answer(c.Done, err)
+			return
+		}
+	}
+	h.submit(p, "", c.Command, c.Done)
+}
+
+func (h host) Scan(token uint64, ranges []kv.Range) {
+	h.scans = append(h.scans, scan{token: token, ranges: slices.Clone(ranges)})
+}
+
+func (h host) ScanThen(token uint64, ranges []kv.Range, _ func([]kv.Page)) { h.Scan(token, ranges) }
+
+func (h host) Fetch(token uint64, keys []kv.Key) {
+	h.scans = append(h.scans, scan{token: token, keys: slices.Clone(keys)})
+}
+
+func (h host) Settled(p partition.ID) { h.settled[p]++ }
+
+// read carries a read of dispatch out.
+func (r *rig) read(s *scan) {
+	if s.pages != nil {
+		return
+	}
+	if len(s.keys) == 0 {
+		s.pages = r.store.Scan(s.ranges...)
+		return
+	}
+	page := kv.Page{}
+	for i, v := range r.store.Get(s.keys...) {
+		page.Entries = append(page.Entries, kv.Entry{Key: s.keys[i], Value: v})
+	}
+	s.pages = []kv.Page{page}
+}
+
+// turn does what can be done now, once, and reports whether that was anything.
+func (r *rig) turn() (busy bool) {
+	for _, p := range r.order {
+		r.parts[p].Apply(r.clock)
+		if err := r.parts[p].Poisoned(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if keys := r.view.Wanted(); keys != nil {
+		busy = true
+		r.view.Learn(keys, r.store.Get(keys...))
+		for _, p := range r.order {
+			r.parts[p].Wake()
+		}
+	}
+	if r.view.Pending() && !r.view.InFlight() {
+		busy = true
+		r.seal()
+	}
+	if r.view.InFlight() && !r.slow {
+		r.view.Durable()
+		r.release()
+	}
+	if !r.view.InFlight() && !r.view.Pending() {
+		r.release()
+	}
+	answers := r.answers
+	r.answers = nil
+	for _, a := range answers {
+		busy = true
+		a.Done(a.Err)
+	}
+	busy = r.answerReads() || busy
+	r.m.Step(r.clock, host{r})
+	busy = r.takeStarts() || busy || len(r.answers) > 0
+	for _, p := range r.order {
+		busy = busy || r.parts[p].HasFresh() && !r.view.Full()
+	}
+	return busy || len(r.scans) > 0 && !r.holdReads
+}
+
+func (r *rig) seal() {
+	r.batch.Reset()
+	r.view.Seal(&r.batch)
+	for _, p := range r.order {
+		r.parts[p].Sealed()
+	}
+	if err := r.store.Apply(&r.batch); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// land acknowledges the commit that is on its way.
+func (r *rig) land() {
+	r.view.Durable()
+	r.release()
+}
+
+func (r *rig) release() {
+	for _, p := range r.order {
+		calls, effects := r.parts[p].Released()
+		r.m.Effects(r.clock, r.parts[p], effects)
+		for _, c := range calls {
+			r.answer(c.Done, c.Err())
+		}
+	}
+}
+
+func (r *rig) answerReads() (busy bool) {
+	scans := r.scans
+	r.scans = nil
+	for i := range scans {
+		if r.holdReads {
+			r.read(&scans[i])
+			r.scans = append(r.scans, scans[i])
+			continue
+		}
+		busy = true
+		if r.readFails != nil {
+			if err := r.readFails(); err != nil {
+				r.m.Scanned(r.clock, scans[i].token, nil, err)
+				continue
+			}
+		}
+		r.read(&scans[i])
+		r.m.Scanned(r.clock, scans[i].token, scans[i].pages, nil)
+	}
+	return busy
+}
+
+func (r *rig) takeStarts() bool {
+	starts, cancels := r.m.Starts()
+	r.cancelled = append(r.cancelled, cancels...)
+	for _, s := range starts {
+		a := &attempt{Start: s, ends: -1, from: r.clock.Mono}
+		if r.took != nil {
+			a.ends = r.clock.Mono + r.took(&s)
+		}
+		r.running[s.Attempt] = a
+		r.started = append(r.started, s)
+		r.count(&s, 1)
+	}
+	return len(starts) > 0
+}
+
+// count keeps the number of running attempts for each limit, and fails the test above one.
+func (r *rig) count(s *dispatch.Start, by int) {
+	w := &s.Work
+	q := r.policy.Queue(w.Queue)
+	for _, l := range []struct {
+		name  string
+		limit int
+	}{
+		{"node", r.policy.node},
+		{"queue " + w.Queue, q.Concurrency},
+		{"wiki " + w.Wiki, r.policy.wikis[w.Wiki]},
+		{"pair " + w.Queue + " " + w.Wiki, q.PerWiki},
+	} {
+		r.counts[l.name] += by
+		r.peaks[l.name] = max(r.peaks[l.name], r.counts[l.name])
+		if l.limit > 0 && r.counts[l.name] > l.limit {
+			r.t.Fatalf("%s has %d attempts, at most %d", l.name, r.counts[l.name], l.limit)
+		}
+	}
+}
+
+// settle works until nothing is left to do now.
+func (r *rig) settle() {
+	r.t.Helper()
+	for range 100_000 {
+		if !r.turn() {
+			return
+		}
+	}
+	r.t.Fatal("the node does not come to rest")
+}
+
+// end ends an attempt, with the same result for all of its jobs.
+func (r *rig) end(id uint64, res runner.Result) {
+	r.t.Helper()
+	a := r.running[id]
+	if a == nil {
+		r.t.Fatalf("attempt %d does not run", id)
+	}
+	for i := range a.Jobs {
+		r.m.Result(r.clock, id, i, res)
+	}
+	r.ended(id, nil)
+	r.settle()
+}
+
+func (r *rig) ended(id uint64, err error) {
+	r.count(&r.running[id].Start, -1)
+	delete(r.running, id)
+	r.m.Ended(r.clock, id, err)
+}
+
+func done() runner.Result { return runner.Result{Outcome: jobqueue.OutcomeDone} }
+
+// ids returns the attempts that run, in the order of their start.
+func (r *rig) ids() []uint64 {
+	var ids []uint64
+	for id := range r.running {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// endAll ends all that runs now.
+func (r *rig) endAll() {
+	r.t.Helper()
+	for _, id := range r.ids() {
+		for i := range r.running[id].Jobs {
+			r.m.Result(r.clock, id, i, done())
+		}
+		r.ended(id, nil)
+	}
+	r.settle()
+}
+
+// drainAll ends attempts until nothing runs.
+func (r *rig) drainAll() {
+	r.t.Helper()
+	for len(r.running) > 0 {
+		r.endAll()
+	}
+}
+
+const tick = 250 * time.Millisecond
+
+// advance moves both clocks on, from event to event.
+func (r *rig) advance(d time.Duration) {
+	r.t.Helper()
+	until := r.clock.Mono + d
+	for r.clock.Mono < until {
+		next := min(until, r.clock.Mono+tick)
+		for _, a := range r.running {
+			if a.ends >= 0 {
+				next = min(next, max(a.ends, r.clock.Mono))
+			}
+		}
+		r.clock.Wall = r.clock.Wall.Add(next - r.clock.Mono)
+		r.clock.Mono = next
+		r.endDue()
+		r.settle()
+	}
+}
+
+func (r *rig) endDue() {
+	for _, id := range r.ids() {
+		a := r.running[id]
+		if a.ends < 0 || a.ends > r.clock.Mono {
+			continue
+		}
+		for i := range a.Jobs {
+			res := done()
+			if r.outcome != nil {
+				res = r.outcome(&a.Start, i)
+			}
+			r.m.Result(r.clock, id, i, res)
+		}
+		r.ended(id, nil)
+	}
+}
+
+// push pushes n jobs of a pair; their payloads count up.
+func (r *rig) push(pair jobqueue.Pair, n int, change ...func(*jobqueue.New)) {
+	r.t.Helper()
+	r.pushOpen(pair, n, change...)
+	r.settle()
+}
+
+func (r *rig) pushOpen(pair jobqueue.Pair, n int, change ...func(*jobqueue.New)) {
+	r.t.Helper()
+	for n > 0 {
+		page := min(n, 500)
+		n -= page
+		c := &jobqueue.Push{}
+		for range page {
+			job := jobqueue.New{ID: r.minter.Next(r.clock.Wall), Pair: pair, Band: jobqueue.Normal, Payload: []byte(strconv.Itoa(r.next[pair]))}
+			r.next[pair]++
+			for _, f := range change {
+				f(&job)
+			}
+			c.Jobs = append(c.Jobs, job)
+		}
+		r.command(pair.Wiki, c)
+	}
+}
+
+// command submits a command of a caller, which has to succeed.
+func (r *rig) command(wiki string, c partition.Command) {
+	r.submit(partition.Of(wiki), wiki, c, func(err error) {
+		if err != nil {
+			r.t.Errorf("%T: %v", c, err)
+		}
+	})
+}
+
+func (r *rig) mem(wiki string) *jobqueue.Mem {
+	m, _ := r.parts[partition.Of(wiki)].Mem(partition.SlotJobs).(*jobqueue.Mem)
+	return m
+}
+
+// pairOf reads the counts of a pair; claims in memory run.
+func (r *rig) pairOf(p jobqueue.Pair) jobqueue.Counts {
+	r.t.Helper()
+	id := partition.Of(p.Wiki)
+	for _, e := range r.store.Scan(jobqueue.PairRange(id))[0].Entries {
+		i, err := jobqueue.DecodePair(e)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if i.Pair == p {
+			return r.mem(p.Wiki).Counts(p, i.Counts)
+		}
+	}
+	return jobqueue.Counts{}
+}
+
+// payloads returns the payloads of all jobs of a pair that were started, in their order.
+func (r *rig) payloads(p jobqueue.Pair) []string {
+	var out []string
+	for i := range r.started {
+		s := &r.started[i]
+		if s.Work.Queue != p.Queue || s.Work.Wiki != p.Wiki {
+			continue
+		}
+		for _, item := range s.Work.Jobs {
+			out = append(out, string(item.Payload))
+		}
+	}
+	return out
+}
+
+// wantEmpty fails the test unless no job of the pairs is left, and memory is given back.
+func (r *rig) wantEmpty(pairs ...jobqueue.Pair) {
+	r.t.Helper()
+	for _, p := range pairs {
+		if c := r.pairOf(p); !c.IsZero() {
+			r.t.Errorf("pair %v has %+v, want nothing left", p, c)
+		}
+	}
+	counted, found := r.m.Loaded()
+	if counted != found {
+		r.t.Errorf("windows hold %d bytes and %d are counted", found, counted)
+	}
+}
+
+// wantInOrder fails the test unless the pair's jobs of 0 to n-1 were started once each, in order.
+func (r *rig) wantInOrder(p jobqueue.Pair, n int) {
+	r.t.Helper()
+	got := r.payloads(p)
+	for i, s := range got {
+		if s != strconv.Itoa(i) {
+			r.t.Fatalf("start %d of %v is of job %s", i, p, s)
+		}
+	}
+	if len(got) != n {
+		r.t.Fatalf("%d jobs of %v were started, want %d", len(got), p, n)
+	}
+}
+
+// sent returns the commands of a type that dispatch has submitted.
+func sent[C partition.Command](r *rig) []C {
+	var out []C
+	for _, c := range r.commands {
+		if x, ok := c.(C); ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+var errRefused = fault.New(fault.Unavailable, "asked for")
+
+func isRefused(err error) bool { return errors.Is(err, errRefused) }
+
+func pairOf(queue, wiki string) jobqueue.Pair { return jobqueue.Pair{Queue: queue, Wiki: wiki} }
+
+func name(prefix string, i int) string { return fmt.Sprintf("%s%03dwiki", prefix, i) }
