@@ -43,10 +43,10 @@ func (m *Machine) startAll(now partition.Now, h node.Host) {
 	}
 	limit := m.cfg.Policy.Concurrency()
 	for m.running < limit && !m.waitsAlone(now) {
-		if m.order.Len() == 0 && !m.wakeWaiter() {
+		w := m.next()
+		if w == nil {
 			return
 		}
-		w := m.order.list[0]
 		switch m.startOne(now, h, w) {
 		case startNothing:
 			m.order.drop(w)
@@ -62,15 +62,19 @@ func (m *Machine) waitsAlone(now partition.Now) bool {
 	return m.alone != nil && now.Mono-m.alone.from < aloneAtMost
 }
 
-// wakeWaiter activates the pair with the least virtual time that waits for a slot of a queue that
-// has one.
-func (m *Machine) wakeWaiter() bool {
-	for len(m.freed) > 0 {
-		q := m.freed[len(m.freed)-1]
+// next returns the wiki whose turn it is: the one with the least virtual time of those in order and of
+// those that wait for a slot of a queue that has one.
+func (m *Machine) next() *wiki {
+	var first *wiki
+	if m.order.Len() > 0 {
+		first = m.order.list[0]
+	}
+	for i := len(m.freed) - 1; i >= 0; i-- {
+		q := m.freed[i]
 		limit := m.cfg.Policy.Queue(q.name).Concurrency
 		if len(q.waiters) == 0 || limit > 0 && q.running >= limit {
 			q.freed = false
-			m.freed = m.freed[:len(m.freed)-1]
+			m.freed = slices.Delete(m.freed, i, i+1)
 			continue
 		}
 		least := 0
@@ -80,12 +84,15 @@ func (m *Machine) wakeWaiter() bool {
 			}
 		}
 		pr := q.waiters[least]
+		if first != nil && max(pr.wiki.vtime, m.vnow) > first.vtime {
+			continue
+		}
 		q.waiters = slices.Delete(q.waiters, least, least+1)
 		pr.waits = false
 		m.activate(pr)
-		return true
+		return pr.wiki
 	}
-	return false
+	return first
 }
 
 type startResult uint8
