@@ -26,28 +26,53 @@ func (m *Metrics) Intake() intake.Hooks {
 	}
 }
 
-// Dispatch returns the hooks of dispatch. They are called in the node's loop.
+// Dispatch returns the hooks of dispatch. They are called in the node's loop, for every job.
 func (m *Metrics) Dispatch() dispatch.Hooks {
 	return dispatch.Hooks{
 		OnFinished: m.finished,
-		OnRetried:  func(r jobqueue.Retried) { m.retries.WithLabelValues(m.queue(r.Pair.Queue)).Inc() },
+		OnRetried: func(r jobqueue.Retried) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.of(r.Pair.Queue).retries.Inc()
+		},
 		OnStart: func(pair jobqueue.Pair, jobs int, waited time.Duration) {
-			queue := m.queue(pair.Queue)
-			m.jobsStarted.WithLabelValues(queue).Add(float64(jobs))
-			m.jobWait.WithLabelValues(queue).Observe(max(waited, 0).Seconds())
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			s := m.of(pair.Queue)
+			s.started.Add(float64(jobs))
+			s.wait.Observe(max(waited, 0).Seconds())
 		},
-		OnEnd: func(pair jobqueue.Pair, outcome jobqueue.Outcome, took time.Duration) {
-			queue := m.queue(pair.Queue)
-			m.attempts.WithLabelValues(queue, outcome.String()).Inc()
-			m.attemptTime.WithLabelValues(queue).Observe(max(took, 0).Seconds())
-		},
+		OnEnd:      m.ended,
 		OnHold:     m.hold,
 		OnRepaired: func(string) { m.repairs.Inc() },
 	}
 }
 
+func (m *Metrics) ended(pair jobqueue.Pair, outcome jobqueue.Outcome, took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.of(pair.Queue)
+	s.attemptTime.Observe(max(took, 0).Seconds())
+	if int(outcome) >= len(s.attempts) {
+		return
+	}
+	if s.attempts[outcome] == nil {
+		s.attempts[outcome] = m.attempts.WithLabelValues(s.label, outcome.String())
+	}
+	s.attempts[outcome].Inc()
+}
+
 func (m *Metrics) finished(f jobqueue.Finished) {
-	m.jobsFinished.WithLabelValues(m.queue(f.Pair.Queue), f.State.String()).Inc()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.of(f.Pair.Queue)
+	if int(f.State) >= len(s.finished) {
+		return
+	}
+	if s.finished[f.State] == nil {
+		s.finished[f.State] = m.jobsFinished.WithLabelValues(s.label, f.State.String())
+	}
+	s.finished[f.State].Inc()
 	if f.Pair.Queue == intake.PurgeQueue {
 		m.purges.WithLabelValues(f.State.String()).Inc()
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"auwai/internal/jobqueue"
 )
 
 const namespace = "auwai"
@@ -33,13 +35,14 @@ type Metrics struct {
 	requestTime *prometheus.HistogramVec
 
 	mu     sync.Mutex
-	queues map[string]struct{} // with series of their own; guarded by mu
+	queues map[string]*series  // guarded by mu
+	other  *series             // of the queues beyond the bound; guarded by mu
 	held   map[string]struct{} // wikis; guarded by mu
 }
 
 // New returns metrics at zero. state may be the zero value.
 func New(version string, state State) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), queues: map[string]struct{}{}, held: map[string]struct{}{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), queues: map[string]*series{}, held: map[string]struct{}{}}
 	m.intakeMetrics()
 	m.jobMetrics()
 	m.requests = m.counters("http_requests_total", "Requests answered.", "route", "method", "status")
@@ -103,15 +106,41 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: false})
 }
 
+// series are the metrics of one queue. Looking one up by its labels takes longer than counting.
+type series struct {
+	label             string
+	started, retries  prometheus.Counter
+	wait, attemptTime prometheus.Observer
+	finished          [jobqueue.Duplicate + 1]prometheus.Counter      // by state; made at first use
+	attempts          [jobqueue.OutcomeOrderly + 1]prometheus.Counter // by outcome; made at first use
+}
+
+// of returns the series of a queue. m.mu is held.
+func (m *Metrics) of(queue string) *series {
+	s := m.queues[queue]
+	switch {
+	case s != nil:
+		return s
+	case len(m.queues) < maxQueues:
+		s = m.newSeries(queue)
+		m.queues[queue] = s
+		return s
+	case m.other == nil:
+		m.other = m.newSeries(otherQueue)
+	}
+	return m.other
+}
+
+func (m *Metrics) newSeries(label string) *series {
+	return &series{
+		label: label, started: m.jobsStarted.WithLabelValues(label), retries: m.retries.WithLabelValues(label),
+		wait: m.jobWait.WithLabelValues(label), attemptTime: m.attemptTime.WithLabelValues(label),
+	}
+}
+
 // queue returns the label of a queue.
 func (m *Metrics) queue(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, known := m.queues[name]; !known {
-		if len(m.queues) >= maxQueues {
-			return otherQueue
-		}
-		m.queues[name] = struct{}{}
-	}
-	return name
+	return m.of(name).label
 }

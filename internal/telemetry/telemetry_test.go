@@ -158,3 +158,14 @@ func TestTheLoggerKnowsFormatsAndLevels(t *testing.T) {
 		}
 	}
 }
+
+// The hooks run in the node's loop, for every job.
+func BenchmarkHooksOfAJob(b *testing.B) {
+	d := telemetry.New("", telemetry.State{}).Dispatch()
+	pair := jobqueue.Pair{Queue: "a", Wiki: "aawiki"}
+	for b.Loop() {
+		d.OnStart(pair, 1, time.Second)
+		d.OnEnd(pair, jobqueue.OutcomeDone, time.Second)
+		d.OnFinished(jobqueue.Finished{Pair: pair, State: jobqueue.Done})
+	}
+}
