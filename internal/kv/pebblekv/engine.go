@@ -58,10 +58,10 @@ func (e *Engine) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
 	}
 	defer e.life.RUnlock()
 	if len(keys) <= 1 {
-		return getAll(e.db, keys)
+		return getAll(ctx, e.db, keys)
 	}
 	view := e.db.NewSnapshot()
-	values, err := getAll(view, keys)
+	values, err := getAll(ctx, view, keys)
 	return values, errors.Join(err, view.Close())
 }
 

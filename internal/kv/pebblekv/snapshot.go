@@ -45,7 +45,7 @@ func (s *Snapshot) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
 	if s.view == nil {
 		return nil, kv.ErrClosed
 	}
-	return getAll(s.view, keys)
+	return getAll(ctx, s.view, keys)
 }
 
 // Scan implements kv.Snapshot.
