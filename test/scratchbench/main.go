@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/pprof"
 
 	"auwai/internal/bench"
 )
@@ -20,6 +21,9 @@ func main() {
 	flag.StringVar(&o.Sync, "sync", "durable", "")
 	flag.StringVar(&o.Profile, "profile", "", "")
 	flag.Parse()
+	f, _ := os.Create("/tmp/bq/whole")
+	pprof.StartCPUProfile(f)
+	defer pprof.StopCPUProfile()
 	if _, err := bench.Queue(context.Background(), o, os.Stdout); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
