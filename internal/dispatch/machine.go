@@ -288,6 +288,7 @@ func (m *Machine) effect(p *part, e any) {
 	case jobqueue.Gone:
 		if pr := p.pairs[e.Pair]; pr != nil {
 			m.remove(pr, e.Band, e.Seq, e.ID)
+			m.activate(pr) // it may have been waited for
 		}
 	case jobqueue.BecameDelayed:
 		p.due.notice(e.Due)

@@ -201,11 +201,11 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 		most = max(1, min(m.cfg.Policy.Batch(pr.Pair), int(float64(batchTime)/max(pr.est, 1))))
 	}
 	a := &attempt{part: pr.part, pr: pr, from: now.Mono, wall: now.Wall, probe: probe, alone: suspect}
-	passed := 0
+	passed, aside := 0, 0
 	for i := w.head; i < len(w.list) && len(a.claims) < most && passed < lookPast; {
 		e := w.list[i]
-		if e.job == nil || e.job.Crashes > 0 && len(a.claims) > 0 {
-			break
+		if e.job == nil || e.job.Crashes > 0 && len(a.claims)+passed+aside > 0 {
+			break // a suspect goes by itself, and as such
 		}
 		cl, ok := pr.part.mem.Claim(e.job)
 		if !ok {
@@ -215,7 +215,7 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 		}
 		i = m.takeOut(w, i)
 		if m.mismatched(now, pr, cl) {
-			passed++
+			aside++
 			continue
 		}
 		cl.Start, cl.Deadline, cl.Attempts = now.Wall, now.Wall.Add(pr.policy.Timeout), pr.policy.Retry.Attempts
@@ -225,7 +225,7 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 		}
 	}
 	if len(a.claims) == 0 {
-		if passed == lookPast || passed > 0 && w.head < len(w.list) {
+		if passed > 0 {
 			m.order.drop(pr.wiki) // their effects activate the pair again
 		}
 		return nil
