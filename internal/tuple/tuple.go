@@ -134,14 +134,15 @@ func takeEscaped(src []byte) (s string, rest []byte, ok bool) {
 // MaxShort is the length up to which Shorten returns a string as it is.
 const MaxShort = 160
 
-// Shorten returns s when it is at most MaxShort bytes, else its first bytes and a 16-byte hash of
-// the whole, so that long client strings fit into keys and stay distinct.
+// Shorten returns s when it is at most MaxShort bytes, else its first bytes, 0xff and a 16-byte hash
+// of the whole, so that long client strings fit into keys and stay distinct: 0xff is in no UTF-8, so
+// no text is equal to the shortened form of another. Shortening again changes nothing.
 func Shorten(s string) string {
 	if len(s) <= MaxShort {
 		return s
 	}
 	h := Hash(s)
-	return s[:MaxShort-len(h)] + string(h[:])
+	return s[:MaxShort-len(h)-1] + "\xff" + string(h[:])
 }
 
 // Hash returns the first 16 bytes of the SHA-256 of s.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"auwai/internal/tuple"
 )
@@ -132,8 +133,14 @@ func TestShortenKeepsShortStringsAndTellsLongOnesApart(t *testing.T) {
 	if a == b || len(a) != tuple.MaxShort || len(b) != tuple.MaxShort {
 		t.Errorf("Shorten gave %d and %d bytes, equal %v", len(a), len(b), a == b)
 	}
-	if !strings.HasPrefix(a, long[:tuple.MaxShort-16]) {
+	if !strings.HasPrefix(a, long[:tuple.MaxShort-17]) {
 		t.Errorf("Shorten lost the beginning: %q", a)
+	}
+	if tuple.Shorten(a) != a {
+		t.Error("shortening again changes it")
+	}
+	if utf8.ValidString(a) {
+		t.Error("a text of that length could be equal to it")
 	}
 	if tuple.Shorten(long+"a") != a {
 		t.Error("Shorten is not repeatable")
