@@ -199,7 +199,8 @@ func hostname() string {
 
 // run starts everything, waits for the end, and stops in reverse.
 func (s *service) run(ctx context.Context, listener net.Listener) error {
-	work := context.WithoutCancel(ctx)
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
 	stopIntake, intakeCancel := context.WithCancel(work)
 	stopSpools, spoolsCancel := context.WithCancel(work)
 	loopEnded := make(chan error, 1)
@@ -213,11 +214,21 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		parts.Go(func() { s.spools.Run(stopSpools) })
 		s.ready(listener)
 		err = s.wait(ctx, served, loopEnded)
-		s.log.Info("stopping", "drain", s.o.Drain)
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
-		s.drain(work)
+		if err == nil {
+			s.log.Info("stopping", "drain", s.o.Drain)
+			s.drain(work)
+		} else {
+			// Nothing can be committed any more, so there is nothing to wait for: the next start finds
+			// the session and the claims.
+			s.log.Error("stopping at once", "err", err)
+			abandon()
+		}
 	} else {
 		_ = listener.Close()
+		if ctx.Err() != nil {
+			err = nil // asked to stop before it was ready
+		}
 	}
 	spoolsCancel()
 	s.closeHTTP(work)
