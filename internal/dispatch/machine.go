@@ -367,22 +367,26 @@ func (m *Machine) remove(pr *pair, band jobqueue.Band, seq uint64, id ident.Suff
 }
 
 // rootMoved drops the jobs that a root has left behind from the window of its pair.
-func (m *Machine) rootMoved(p *part, e jobqueue.RootMoved) {
+func (m *Machine) rootMoved(p *part, moved jobqueue.RootMoved) {
 	for _, l := range p.loads {
-		l.roots = append(l.roots, e)
+		l.roots = append(l.roots, moved)
 	}
-	pr := p.pairs[e.Pair]
+	pr := p.pairs[moved.Pair]
 	if pr == nil {
 		return
 	}
+	first := len(p.places)
 	for b := range pr.bands {
-		w := &pr.bands[b]
-		for i := len(w.list) - 1; i >= w.head; i-- {
-			j := w.list[i].job
-			if j != nil && j.Root.Signature == e.Signature && e.Root.Older(j) {
+		for _, e := range pr.bands[b].waiting() {
+			if j := e.job; j != nil && j.Root.Signature == moved.Signature && moved.Root.Older(j) {
 				p.places = append(p.places, jobqueue.Place{Pair: pr.Pair, ID: j.ID, Seq: j.Seq})
-				m.loaded -= w.remove(j.Seq)
 			}
+		}
+	}
+	// Removing moves the entries behind, so it waits until all have been looked at.
+	for _, at := range p.places[first:] {
+		for b := range pr.bands {
+			m.loaded -= pr.bands[b].remove(at.Seq)
 		}
 	}
 }
