@@ -7,14 +7,16 @@ import (
 	"auwai/internal/fault"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
+	"auwai/internal/tuple"
 )
 
 // commit is the one commit that a node has under way, until its outcome is known.
 type commit struct {
 	kind     commitKind
-	out      bool   // with the engine now
-	next     []byte // the session value that it sets
-	sent     time.Duration
+	out      bool          // with the engine now
+	next     []byte        // the session value that it sets
+	first    time.Duration // when it was sent first
+	sent     time.Duration // when it was sent last
 	resendAt time.Duration
 	wait     time.Duration
 }
@@ -45,6 +47,7 @@ func (m *Machine) send(now partition.Now) {
 	case m.state == sessionStarting:
 		m.sendStart(now)
 	case m.view.Pending():
+		m.release(now) // what wrote nothing, and rests on nothing that is on its way
 		m.begin(now, commitGroup)
 		m.view.Seal(&m.batch)
 		for _, part := range m.parts {
@@ -52,7 +55,7 @@ func (m *Machine) send(now partition.Now) {
 		}
 		m.mail.sealed()
 		m.dispatch(now)
-	case m.plan != nil:
+	case m.plan != nil && m.holdFreed():
 		m.begin(now, commitPlan)
 		m.plan.fill(&m.batch, m.session)
 		m.dispatch(now)
@@ -69,7 +72,7 @@ func (m *Machine) begin(now partition.Now, kind commitKind) {
 	m.batch.Reset()
 	rec := m.record
 	rec.Sequence++
-	m.commit = commit{kind: kind, next: rec.encode(), wait: resendFirst, sent: now.Mono}
+	m.commit = commit{kind: kind, next: rec.encode(), wait: resendFirst, first: now.Mono, sent: now.Mono}
 	key := sessionKey(m.session)
 	m.batch.Require(key, m.value)
 	if kind == commitLeave {
@@ -91,15 +94,27 @@ func (m *Machine) sendStart(now partition.Now) {
 	}
 	m.record = SessionRecord{Version: writeVersion, Started: now.Wall, Name: m.cfg.Name}
 	if _, taken := m.census.sessions[m.session]; taken {
-		m.newSession()
+		m.startAgain()
 		return
 	}
 	m.begin(now, commitStart)
+	// A session key that is absent fences nothing: it is absent again when the session was taken, and a
+	// start that arrives late would bring it back. So each start moves a number too.
+	m.batch.Require(startsKey(), m.census.rawStarts)
+	m.batch.Set(startsKey(), tuple.Uint64(nil, m.census.starts+1))
 	if m.cfg.Exclusive {
 		m.plan = m.takeAll()
 		m.plan.fill(&m.batch, m.session)
 	}
 	m.dispatch(now)
+}
+
+// startAgain chooses another number for the session that is to start. Mail that waits for a session
+// waits on.
+func (m *Machine) startAgain() {
+	waiting := m.mail.waiting
+	m.newSession()
+	m.mail.waiting = waiting
 }
 
 func (m *Machine) sendLeave(now partition.Now) {

@@ -327,7 +327,10 @@ func (o *outbox) durable(m *Machine) {
 }
 
 func (o *outbox) lost(m *Machine) {
-	for _, list := range [][]*letter{o.flight, o.group, o.waiting} {
+	for _, l := range o.flight {
+		m.answer(l.done, ErrLostUnknown)
+	}
+	for _, list := range [][]*letter{o.group, o.waiting} {
 		for _, l := range list {
 			m.answer(l.done, ErrLost)
 		}

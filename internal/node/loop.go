@@ -150,7 +150,7 @@ func (l *Loop) get(ctx context.Context, keys []kv.Key) {
 	l.reads.Go(func() {
 		values, err := l.engine.Get(ctx, keys...)
 		l.pause(ctx, err, "get")
-		l.Inspect(func(now partition.Now, m *Machine) { m.Got(now, values, err) })
+		l.Inspect(func(now partition.Now, m *Machine) { m.Got(now, keys, values, err) })
 	})
 }
 

@@ -29,8 +29,10 @@ type Config struct {
 var (
 	ErrNotOwner = fault.New(fault.Unavailable, "node: another node owns the partition")
 	ErrLost     = fault.New(fault.Unavailable, "node: the session ended before the commit; repeat the request")
-	ErrOverdue  = fault.New(fault.Unknown, "node: the outcome is not known yet; repeat the request")
-	ErrStopping = fault.New(fault.Unavailable, "node: stopping")
+	// ErrLostUnknown is ErrLost for what was in the commit whose outcome nobody knows any more.
+	ErrLostUnknown = fault.New(fault.Unknown, "node: the session ended during the commit; repeat the request")
+	ErrOverdue     = fault.New(fault.Unknown, "node: the outcome is not known yet; repeat the request")
+	ErrStopping    = fault.New(fault.Unavailable, "node: stopping")
 )
 
 // Machine is the node's step machine. Inputs are its methods, which take the moment; Flush returns
@@ -60,6 +62,7 @@ type Machine struct {
 	lanes [partition.Count]*inbox
 	mail  outbox
 
+	orphans  []orphan      // applied in partitions that were closed since
 	durable  uint64        // groups that became durable
 	polled   time.Duration // when lanes were looked at last
 	overdue  time.Duration // when overdue calls were looked for last
@@ -219,10 +222,9 @@ func (m *Machine) answer(done func(error), err error) {
 
 func (m *Machine) event(e Event) { m.out.Events = append(m.out.Events, e) }
 
-// Got takes the values of the last Output.Get. After an error the same keys are asked for again.
-func (m *Machine) Got(_ partition.Now, values [][]byte, err error) {
-	keys := m.reads
-	if keys == nil {
+// Got takes the values of an Output.Get, with its keys. After an error the same keys are asked for again.
+func (m *Machine) Got(_ partition.Now, keys []kv.Key, values [][]byte, err error) {
+	if len(m.reads) == 0 || &keys[0] != &m.reads[0] {
 		return // of a session that is over
 	}
 	m.reads = nil
@@ -277,6 +279,7 @@ func (m *Machine) apply(now partition.Now) {
 	if !m.view.InFlight() && !m.view.Pending() {
 		m.release(now)
 	}
+	m.releaseOrphans()
 }
 
 // release hands out the effects and answers of the commit that became durable.
@@ -295,6 +298,7 @@ func (m *Machine) release(now partition.Now) {
 		}
 	}
 	m.mail.durable(m)
+	m.releaseOrphans()
 }
 
 // poison closes a partition whose memory may differ from the store, and opens it again from there.
@@ -302,11 +306,8 @@ func (m *Machine) release(now partition.Now) {
 func (m *Machine) poison(p partition.ID, err error) {
 	part := m.parts[p]
 	m.event(Event{Kind: Poisoned, Partition: p, Err: err})
+	m.orphan(part)
 	for _, c := range part.Close() {
-		if c.Err() != nil {
-			m.answer(c.Done, c.Err())
-			continue
-		}
 		m.answer(c.Done, partition.ErrPoisoned)
 	}
 	m.event(Event{Kind: Closed, Partition: p})
@@ -316,8 +317,11 @@ func (m *Machine) poison(p partition.ID, err error) {
 // lose drops everything in memory: the session is over, or its memory cannot be trusted.
 func (m *Machine) lose(err error) {
 	m.event(Event{Kind: SessionLost, Err: err})
+	m.loseOrphans()
 	for p, part := range m.parts {
 		was := part.State()
+		flight, _ := part.TakeApplied()
+		m.answerAll(flight.Calls, ErrLostUnknown)
 		for _, c := range part.Close() {
 			m.answer(c.Done, ErrLost)
 		}
@@ -389,15 +393,16 @@ func (m *Machine) resolved(now partition.Now, value []byte) {
 	m.resolve = false
 	switch {
 	case bytes.Equal(value, m.commit.next) && value != nil, value == nil && m.commit.kind == commitLeave:
+		m.commit.sent = m.commit.first // which of its copies applied is not known
 		m.succeed(now)
 	case bytes.Equal(value, m.value) && (m.commit.kind == commitPlan || m.commit.kind == commitLeave):
 		m.commit = commit{}
 		m.dropPlan()
 	case bytes.Equal(value, m.value) && m.commit.kind == commitStart && m.value == nil:
-		// The number is free, so an owner or a session that was found has changed: look again.
-		m.commit = commit{}
+		// Another session has started, or an owner or a session that was found has changed: look again.
+		// Under another number, since this session may have started and been taken.
 		m.dropPlan()
-		m.started, m.census = false, nil
+		m.startAgain()
 	case bytes.Equal(value, m.value):
 		m.lose(fmt.Errorf("%w: conflict at an unchanged session key", errImpossible))
 	default:

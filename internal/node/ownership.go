@@ -179,6 +179,28 @@ func (m *Machine) planDone(now partition.Now) {
 	if pl == nil {
 		return
 	}
+	m.freed(pl)
+	for _, t := range pl.take {
+		m.beginOpening(now, t.p, t.epoch, t.unclean)
+	}
+}
+
+// holdFreed stops the partitions that the plan gives up, so that nothing is written for them while it
+// is under way. One that got work since it was planned is left to a later plan. It reports whether
+// anything of the plan is left.
+func (m *Machine) holdFreed() bool {
+	m.plan.free = slices.DeleteFunc(m.plan.free, func(t transfer) bool { return !m.settledClosing(t.p) })
+	if m.plan.empty() {
+		m.plan = nil
+		return false
+	}
+	for _, t := range m.plan.free {
+		m.parts[t.p].Hold(true)
+	}
+	return true
+}
+
+func (m *Machine) freed(pl *plan) {
 	for _, t := range pl.free {
 		part := m.parts[t.p]
 		for _, c := range part.Close() {
@@ -187,12 +209,19 @@ func (m *Machine) planDone(now partition.Now) {
 		m.lanes[t.p], m.open[t.p] = nil, nil
 		m.event(Event{Kind: Closed, Partition: t.p})
 	}
-	for _, t := range pl.take {
-		m.beginOpening(now, t.p, t.epoch, t.unclean)
-	}
 }
 
-func (m *Machine) dropPlan() { m.plan = nil }
+// dropPlan forgets a plan that was refused: what was held goes on.
+func (m *Machine) dropPlan() {
+	if m.plan != nil {
+		for _, t := range m.plan.free {
+			m.parts[t.p].Hold(false)
+			m.dirty[t.p] = m.parts[t.p].HasFresh()
+			m.fresh[t.p] = m.dirty[t.p]
+		}
+	}
+	m.plan = nil
+}
 
 func sortedSessions(sessions map[ident.Session][]byte) []ident.Session {
 	out := make([]ident.Session, 0, len(sessions))

@@ -28,6 +28,9 @@ func sessionKey(s ident.Session) kv.Key {
 	return tuple.Uint64(partition.Key(partition.NodeSpace, partition.FamilySession), uint64(s))
 }
 
+// startsKey holds the number of sessions that have started. Every start requires it and raises it.
+func startsKey() kv.Key { return partition.Key(partition.NodeSpace, partition.FamilyStarts) }
+
 // SessionRecord is the value of a session's key.
 type SessionRecord struct {
 	Sequence uint64
@@ -95,7 +98,10 @@ type census struct {
 	sessions map[ident.Session][]byte
 	owners   [partition.Count]OwnerRecord
 	raw      [partition.Count][]byte // owner values as stored, nil: absent
-	bad      int                     // entries that could not be read
+	starts   uint64                  // sessions started so far
+
+	rawStarts []byte
+	bad       int // entries that could not be read
 }
 
 func readCensus(page kv.Page) *census {
@@ -114,6 +120,9 @@ func readCensus(page kv.Page) *census {
 				continue
 			}
 			c.sessions[ident.Session(n)] = e.Value
+		case partition.FamilyStarts:
+			c.starts, _, _ = tuple.TakeUint64(e.Value)
+			c.rawStarts = e.Value
 		case partition.FamilyOwner:
 			n, _, ok := tuple.TakeUint16(rest)
 			rec, okValue := decodeOwner(e.Value)

@@ -47,6 +47,7 @@ const (
 	FamilyMail     FamilyID = 0x05 // a message
 	FamilySession  FamilyID = 0x10 // node space: a session
 	FamilyOwner    FamilyID = 0x11 // node space: a partition's owner
+	FamilyStarts   FamilyID = 0x12 // node space: how many sessions have started
 )
 
 // Key starts a key of the whole partition.
@@ -160,6 +161,7 @@ func ownFamilies() []Family {
 		{ID: FamilyLaneOpen, Name: "lane", Resident: false, Deleted: "with the lane of a dead session, once drained", Describe: describeSender},
 		{ID: FamilyMail, Name: "mail", Deleted: "by the receiver, in the commit that applies the message", Describe: describeMail},
 		{ID: FamilySession, Name: "session", Deleted: "by its node at an orderly stop, or by the node that takes over", Describe: describeHex},
+		{ID: FamilyStarts, Name: "starts", Deleted: "never: one key", Describe: describeNothing},
 		{ID: FamilyOwner, Name: "owner", Deleted: "never: it keeps the epoch; one key a partition", Describe: describePartition},
 	}
 }

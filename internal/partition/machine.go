@@ -20,6 +20,7 @@ type Call struct {
 	Done func(error)
 
 	rounds int
+	own    bool // of the node itself: its answer waits for the truth
 	hinted bool
 	err    error
 	since  time.Duration
@@ -47,6 +48,8 @@ type group struct {
 	effects []any
 }
 
+func (g group) applied() Applied { return Applied{Calls: g.calls, Effects: g.effects} }
+
 // Machine applies the commands of one partition. It has no goroutine, clock or I/O; the node's loop
 // drives it.
 type Machine struct {
@@ -54,6 +57,7 @@ type Machine struct {
 	view     *View
 	epoch    uint64
 	state    State
+	held     bool // calls are taken and not applied
 	poisoned error
 	mem      [slots]any
 
@@ -118,6 +122,24 @@ func (m *Machine) SetOpen() { m.state = StateOpen }
 // SetClosing refuses new commands; those that were taken go on.
 func (m *Machine) SetClosing() { m.state = StateClosing }
 
+// Hold stops the applying of calls, or lets it go on: while a commit that gives the partition up is
+// under way, nothing may be written for it.
+func (m *Machine) Hold(held bool) { m.held = held }
+
+// Applied are calls whose commands were applied, with their effects, that wait for a commit.
+type Applied struct {
+	Calls   []*Call
+	Effects []any
+}
+
+// TakeApplied removes what waits for the commit in flight, and for the group being built. Their writes
+// go on: it is for a partition that is closed while its node stays.
+func (m *Machine) TakeApplied() (flight, building Applied) {
+	flight, building = m.flight.applied(), m.group.applied()
+	m.flight, m.group = group{}, group{}
+	return flight, building
+}
+
 // Close drops everything and returns the calls that were not answered.
 func (m *Machine) Close() []*Call {
 	var calls []*Call
@@ -126,7 +148,7 @@ func (m *Machine) Close() []*Call {
 	}
 	m.reset()
 	m.state = StateClosed
-	m.view.CloseResident(m.id)
+	m.view.Forget(m.id)
 	return calls
 }
 
@@ -147,7 +169,7 @@ func (m *Machine) Submit(now Now, c *Call, own bool) error {
 	if !own && len(m.fresh)+len(m.waiting) >= MaxPending {
 		return ErrBusy
 	}
-	c.since, c.rounds, c.hinted, c.err = now.Mono, 0, false, nil
+	c.since, c.own, c.rounds, c.hinted, c.err = now.Mono, own, 0, false, nil
 	m.fresh = append(m.fresh, c)
 	return nil
 }
@@ -159,7 +181,7 @@ func (m *Machine) Idle() bool {
 }
 
 // HasFresh reports whether Apply has something to try that is not waiting for a read.
-func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 }
+func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 && !m.held }
 
 // Wake has the calls that wait for reads tried again by the next Apply.
 func (m *Machine) Wake() {
@@ -175,6 +197,9 @@ func (m *Machine) Wake() {
 // for the commit in flight, even when a command failed or wrote nothing: it may rest on writes on
 // their way. When nothing is being built or in flight, Released has them at once.
 func (m *Machine) Apply(now Now) {
+	if m.held {
+		return
+	}
 	m.stamp = max(m.stamp, now.Wall.UnixMilli())
 	m.wall = now.Wall
 	done := 0
@@ -327,14 +352,14 @@ func (m *Machine) Released() (calls []*Call, effects []any) {
 	return calls, effects
 }
 
-// Overdue removes and returns the calls that were submitted before the moment and are not answered.
-// Their commands go on: the outcome is unknown to the caller.
+// Overdue returns the calls of others that were submitted before the moment and are not answered. Their
+// commands go on: the outcome is unknown to the caller. Calls of the node itself wait for the truth.
 func (m *Machine) Overdue(before time.Duration) []*Call {
 	var out []*Call
 	take := func(list []*Call) []*Call {
 		kept := list[:0]
 		for _, c := range list {
-			if c.since < before && c.Done != nil {
+			if c.since < before && c.Done != nil && !c.own {
 				answered := *c
 				out = append(out, &answered)
 				c.Done = nil

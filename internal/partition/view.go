@@ -3,8 +3,10 @@ package partition
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"auwai/internal/kv"
+	"auwai/internal/tuple"
 )
 
 // View is what a node knows of the store: known values, under the commit in flight, under the group
@@ -128,8 +130,24 @@ func (v *View) OpenResident(p ID) { v.resident[p] = map[string][]byte{} }
 // LearnResident takes an entry of a resident family of p, read at its opening.
 func (v *View) LearnResident(p ID, e kv.Entry) { v.resident[p][string(e.Key)] = e.Value }
 
-// CloseResident forgets p's resident families.
-func (v *View) CloseResident(p ID) { v.resident[p] = nil }
+// Forget forgets all that is known of p, its resident families too: it is closed, and somebody else may
+// write there from now on. A read under way teaches nothing of it.
+func (v *View) Forget(p ID) {
+	v.resident[p] = nil
+	prefix := string(tuple.Uint16(nil, uint16(p)))
+	for k := range v.reading {
+		if strings.HasPrefix(k, prefix) {
+			v.reading[k] = true
+		}
+	}
+	for _, known := range []map[string][]byte{v.known, v.older} {
+		for k := range known {
+			if strings.HasPrefix(k, prefix) {
+				delete(known, k)
+			}
+		}
+	}
+}
 
 // Resident returns the durable entries of p's resident families whose keys begin with prefix, in
 // the order of the keys. It is for openings and for lists; commands read by Tx.Get.
