@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auwai/internal/config"
+	"auwai/internal/partition"
 )
 
 // Deps are the commands whose work is done elsewhere.
@@ -23,6 +24,8 @@ type Deps struct {
 	// StartService starts a service of its own in a folder, for bench intake without --server, and
 	// returns its base URL and what ends it.
 	StartService func(ctx context.Context, dir string) (url string, stop func() error, err error)
+	// Registry knows all families of keys, for keys.
+	Registry func() (*partition.Registry, error)
 	// Version is shown by "auwai version"; "": what the build says.
 	Version string
 }
@@ -98,6 +101,8 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 		&cobra.Group{ID: groupTools, Title: "Tools"},
 	)
 	add(root, groupService, a.serve(), a.check(), a.version())
+	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.emit())
+	add(root, groupTools, a.bench(), a.keys())
 	return root
 }
 

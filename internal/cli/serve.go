@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +39,7 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 			if err != nil {
 				return usage("%s", err)
 			}
-			cfg, err := load(file, data, listen)
+			cfg, err := loadConfig(file, data, listen)
 			if err != nil {
 				return err
 			}
@@ -62,8 +61,8 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 	return c
 }
 
-// load reads the configuration; flags win.
-func load(file, data, listen string) (*config.Config, error) {
+// loadConfig reads the configuration; flags win.
+func loadConfig(file, data, listen string) (*config.Config, error) {
 	cfg := config.Default()
 	if file != "" {
 		var err error
@@ -187,9 +186,4 @@ func (a *app) writeJSON(v any) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
-}
-
-// within returns ctx with an end, for requests of a person who waits.
-func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, d)
 }

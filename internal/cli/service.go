@@ -22,5 +22,6 @@ func Service() Deps {
 			return err
 		},
 		StartService: server.Start,
+		Registry:     server.Registry,
 	}
 }
