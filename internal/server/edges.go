@@ -5,25 +5,30 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"auwai/internal/dispatch"
 	"auwai/internal/httpapi"
 	"auwai/internal/inspect"
-	"auwai/internal/intake"
 	"auwai/internal/node"
 	"auwai/internal/partition"
+	"auwai/internal/telemetry"
 )
+
+// state is what metrics ask for at a scrape. The inspector is there when the first one comes.
+func (s *service) state() telemetry.State {
+	return telemetry.State{
+		Totals: func(ctx context.Context) (inspect.Totals, bool) { return s.inspector.Totals(ctx) },
+		Store:  s.engine.Metrics,
+	}
+}
 
 // handler is the HTTP interface over the parts.
 func (s *service) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Intake:  s.intake,
-		Queue:   inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver}),
+		Queue:   s.inspector,
 		Ready:   s.readiness,
-		Metrics: promhttp.HandlerFor(prometheus.NewRegistry(), promhttp.HandlerOpts{}),
+		Metrics: s.metrics.Handler(),
 		Listen:  s.o.Config.Listen, Version: s.o.Version, Logger: s.o.Logger,
+		Hooks: httpapi.Hooks{OnRequest: s.metrics.Request},
 	})
 }
 
@@ -44,7 +49,3 @@ func (s *service) readiness() (ok bool, reason string) {
 	}
 	return true, ""
 }
-
-func (s *service) dispatchHooks() dispatch.Hooks { return dispatch.Hooks{} }
-
-func (s *service) intakeHooks() intake.Hooks { return intake.Hooks{} }

@@ -21,6 +21,7 @@ import (
 	"auwai/internal/farm"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
+	"auwai/internal/inspect"
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/pebblekv"
@@ -28,6 +29,7 @@ import (
 	"auwai/internal/partition"
 	"auwai/internal/runner/mwrunner"
 	"auwai/internal/runner/purgerunner"
+	"auwai/internal/telemetry"
 	"auwai/internal/upkeep"
 )
 
@@ -116,6 +118,9 @@ type service struct {
 	purge   *purgerunner.Runner
 	spools  *spoolRounds
 	http    *http.Server
+
+	metrics   *telemetry.Metrics
+	inspector *inspect.Inspector
 }
 
 func (o *Options) build(ctx context.Context) (*service, error) {
@@ -153,6 +158,7 @@ func (s *service) assemble(learned []farm.Wiki) error {
 	if err != nil {
 		return err
 	}
+	s.metrics = telemetry.New(s.o.Version, s.state())
 	s.client = mwrunner.New(mwrunner.Config{Wikis: wikiOf(cfg), Version: s.o.Version, Logger: s.o.Logger})
 	pol := &policy{cfg: cfg, wikis: runnersByKind{
 		string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
@@ -167,7 +173,7 @@ func (s *service) assemble(learned []farm.Wiki) error {
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // no secret: it has to be new
 	})
 	s.driver = dispatch.NewDriver(dispatch.DriverConfig{
-		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.dispatchHooks()}), //nolint:gosec // jitter
+		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.metrics.Dispatch()}), //nolint:gosec // jitter
 		Engine:  s.engine, Runners: pol.runner, Logger: s.o.Logger,
 	})
 	keeper := upkeep.New(upkeep.Config{OnError: func(err error) { s.log.Warn("upkeep failed, will be tried again", "err", err) }})
@@ -175,10 +181,11 @@ func (s *service) assemble(learned []farm.Wiki) error {
 		Machine: s.machine, Tenant: node.Join(s.driver, keeper), Engine: s.engine, Logger: s.o.Logger,
 	})
 	s.driver.Attach(s.loop.Poke)
+	s.inspector = inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver})
 	settings := settingsOf(cfg)
 	s.intake = intake.New(intake.Config{
 		Node:     &entrance{loop: s.loop, minter: ident.NewMinter(s.machine.Session())},
-		Settings: func() *intake.Settings { return settings }, Log: s.o.Logger, Hooks: s.intakeHooks(),
+		Settings: func() *intake.Settings { return settings }, Log: s.o.Logger, Hooks: s.metrics.Intake(),
 	}, learned)
 	s.spools = newSpoolRounds(cfg, s.client, s.o.Logger)
 	s.http = &http.Server{
