@@ -68,6 +68,8 @@ type Machine struct {
 
 	group  group // being built
 	flight group // in flight
+	// What was released since the last Sealed, and before it: the memory of the latter is used again.
+	released, spare group
 
 	seq, seqHigh     uint64
 	stamp, stampHigh int64 // milliseconds
@@ -341,14 +343,20 @@ func (m *Machine) Sealed() {
 		m.group = group{}
 		return
 	}
-	m.group, m.flight = group{calls: m.flight.calls[:0], effects: m.flight.effects[:0]}, m.group
+	clear(m.spare.calls)
+	clear(m.spare.effects)
+	m.group, m.flight = group{calls: m.spare.calls[:0], effects: m.spare.effects[:0]}, m.group
+	m.released, m.spare = group{}, m.released
 }
 
 // Released returns the calls and effects of the commit that became durable. The slices are valid
-// until the next Apply.
+// until the next but one Sealed: what is applied or sealed before they are handed out is kept apart.
 func (m *Machine) Released() (calls []*Call, effects []any) {
 	calls, effects = m.flight.calls, m.flight.effects
-	m.flight = group{calls: calls[:0], effects: effects[:0]}
+	if len(calls)+len(effects) > 0 {
+		m.released = m.flight
+	}
+	m.flight = group{}
 	return calls, effects
 }
 
