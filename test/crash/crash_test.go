@@ -112,6 +112,7 @@ func TestNothingAcknowledgedIsLostWhenTheServiceIsKilledAtRandomTimes(t *testing
 	}
 	judge(t, load, endpoint)
 	assertNoneDead(t, service)
+	rig.AssertContent(t, service)
 	if err := service.Stop(); err != nil {
 		t.Error(err)
 	}
@@ -205,6 +206,7 @@ func TestAJobThatKillsTheServiceEndsDeadAndAllOthersAreDone(t *testing.T) {
 	}
 	t.Logf("the service was killed %d times", killed)
 	judgePoison(t, service, endpoint, ordinary)
+	rig.AssertContent(t, service)
 }
 
 func pushWithPoison(t *testing.T, service *rig.Service, ordinary int) {

@@ -15,8 +15,9 @@ import (
 
 // Names in auwai's interface.
 const (
-	purgeQueue   = "auwai.purge"        // the queue of purges
-	eventsMetric = "auwai_events_total" // events taken in
+	purgeQueue     = "auwai.purge"               // the queue of purges
+	eventsMetric   = "auwai_events_total"        // events taken in
+	finishedMetric = "auwai_jobs_finished_total" // by queue and outcome
 )
 
 // outcomes are the columns of the table of jobs: the states in which a job ends.
@@ -24,8 +25,7 @@ var outcomes = []string{"done", "duplicate", "superseded", "dead"}
 
 // doneSoFar returns how many jobs ended well.
 func (d *demo) doneSoFar(ctx context.Context) (int, error) {
-	jobs, err := d.service.Jobs(ctx, url.Values{"state": {"done"}})
-	return len(jobs), err
+	return d.metric(ctx, finishedMetric, `outcome="done"`)
 }
 
 // summarise shows what auwai says about what happened. A dead job is a failure of the demo.
@@ -45,7 +45,7 @@ func (d *demo) summarise(ctx context.Context) error {
 			totals[outcome]++
 		}
 	}
-	events, err := d.eventsTaken(ctx)
+	events, err := d.metric(ctx, eventsMetric)
 	if err != nil {
 		return fmt.Errorf("summary: %w", err)
 	}
@@ -98,12 +98,12 @@ func (d *demo) deadJobs(ctx context.Context) error {
 	return errors.New("jobs are dead:\n  " + strings.Join(lines, "\n  "))
 }
 
-// eventsTaken sums the service's counter of accepted events.
-func (d *demo) eventsTaken(ctx context.Context) (int, error) {
+// metric sums the samples of one of the service's metrics.
+func (d *demo) metric(ctx context.Context, name string, pairs ...string) (int, error) {
 	text, err := d.service.Metrics(ctx)
 	if err != nil {
 		return 0, err
 	}
-	events, err := rig.SumMetric(text, eventsMetric)
-	return int(events), err
+	sum, err := rig.SumMetric(text, name, pairs...)
+	return int(sum), err
 }

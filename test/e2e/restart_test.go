@@ -55,6 +55,7 @@ func TestTwentyRestartsBeneathAHeldSocketRefuseNobodyAndLoseNothing(t *testing.T
 	for _, refusal := range load.Refused() {
 		t.Errorf("a producer was refused %s", refusal)
 	}
+	rig.AssertContent(t, service)
 	if load.Slowest() > answerWithin {
 		t.Errorf("an answer took %s, want less than %s", load.Slowest(), answerWithin)
 	}

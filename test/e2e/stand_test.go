@@ -63,7 +63,10 @@ func newStand(t *testing.T, pages int, wikis ...string) *stand {
 	}
 	t.Cleanup(func() { showLogs(t, s.LogDir()) })
 	t.Cleanup(s.Close)
-	t.Cleanup(s.service.Kill)
+	t.Cleanup(func() {
+		s.service.Kill()
+		rig.AssertContent(t, s.service)
+	})
 	for _, start := range []func(context.Context) error{s.StartWeb, s.StartCache, s.service.Start} {
 		if err := start(t.Context()); err != nil {
 			t.Fatal(err)

@@ -90,6 +90,7 @@ func replay(t *testing.T, binary string, requests []posted) bool {
 	if err := service.Stop(); err != nil {
 		t.Error(err)
 	}
+	rig.AssertContent(t, service)
 	return true
 }
 

@@ -12,7 +12,19 @@ import (
 // have: mediawiki, varnish, systemd. `make e2e` sets it after installing them.
 const RequireEnv = "AUWAI_TEST_REQUIRE"
 
-// programs tells whether a need is met: the file or program that must be there.
+// AssertContent fails the test if the service logged an error.
+func AssertContent(tb testing.TB, service *Service) {
+	tb.Helper()
+	complaints, err := service.Complaints()
+	if err != nil {
+		tb.Error(err)
+	}
+	for _, line := range complaints {
+		tb.Errorf("the service complains: %s", line)
+	}
+}
+
+// programOf returns the file or program that must be there for a need.
 func programOf(need string) string {
 	switch need {
 	case "mediawiki":

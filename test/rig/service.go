@@ -91,6 +91,22 @@ func NewService(binary, dir string, config ServiceConfig) (*Service, error) {
 // LogFile returns the file with the service's output.
 func (s *Service) LogFile() string { return s.logFile }
 
+// Complaints returns what the service logged as errors: in none of the situations that the tests
+// make does anybody have to act.
+func (s *Service) Complaints() ([]string, error) {
+	text, err := os.ReadFile(s.logFile)
+	if err != nil {
+		return nil, fmt.Errorf("log of the service: %w", err)
+	}
+	var complaints []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
+			complaints = append(complaints, strings.TrimSpace(line))
+		}
+	}
+	return complaints, nil
+}
+
 // ConfigFile returns the file with the service's configuration.
 func (s *Service) ConfigFile() string { return s.configFile }
 
