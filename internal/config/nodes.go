@@ -97,7 +97,11 @@ func (r *reader) each(n *yaml.Node, path string, f func(key, value *yaml.Node, a
 		return // "wikis:" with nothing below it
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, path, "is %s; a map of keys and values is expected", describe(n))
+		what := "is"
+		if path == "" {
+			what = "the file is"
+		}
+		r.fault(n, path, "%s %s; a map of keys and values is expected", what, describe(n))
 		return
 	}
 	seen := map[string]int{}
