@@ -320,8 +320,9 @@ func (m *Machine) lose(err error) {
 	m.loseOrphans()
 	for p, part := range m.parts {
 		was := part.State()
-		flight, _ := part.TakeApplied()
+		flight, building := part.TakeApplied()
 		m.answerAll(flight.Calls, ErrLostUnknown)
+		m.answerAll(building.Calls, ErrLost)
 		for _, c := range part.Close() {
 			m.answer(c.Done, ErrLost)
 		}
