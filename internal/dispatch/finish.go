@@ -106,10 +106,7 @@ func (m *Machine) free(now partition.Now, a *attempt) {
 		pr.queue.freed = true
 		m.freed = append(m.freed, pr.queue)
 	}
-	if pr.idle() && !pr.resting {
-		pr.resting = true
-		m.idle = append(m.idle, resting{pr, now.Mono})
-	}
+	m.rest(now, pr)
 }
 
 // flushCommands submits what results and reads have gathered.
@@ -169,8 +166,24 @@ func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
 			p.ended = append(p.ended, c.Outcomes...)
 			return
 		}
+		for i := range c.Outcomes[:c.Done] {
+			m.leftPlace(p, &c.Outcomes[i])
+		}
 		p.ended = append(p.ended, c.Outcomes[c.Done:]...)
 	}})
+}
+
+// leftPlace makes sure that a job whose attempt has ended is not in a window at the place it had. A
+// read may see a job before the answer of the commit that made it ready; the effect of that commit,
+// when it comes between the attempt's end and its durability, has put it there once more.
+func (m *Machine) leftPlace(p *part, e *jobqueue.Ended) {
+	if e.Outcome == jobqueue.OutcomeUncounted && e.RetryAfter == 0 {
+		return // it may be back at its place
+	}
+	j := e.Claim.Job
+	if pr := p.pairs[j.Pair]; pr != nil && m.remove(pr, j.Band, j.Seq, j.ID) {
+		m.activate(pr)
+	}
 }
 
 // cursor adds the cursors of a pair now and then: from where the next owner reads its windows.
@@ -370,6 +383,14 @@ type resting struct {
 }
 
 const restFor = 10 * time.Second
+
+// rest notes that a pair may have become idle.
+func (m *Machine) rest(now partition.Now, pr *pair) {
+	if pr.idle() && !pr.resting {
+		pr.resting = true
+		m.idle = append(m.idle, resting{pr, now.Mono})
+	}
+}
 
 func (pr *pair) idle() bool {
 	if pr.running > 0 || pr.waits || pr.asking {

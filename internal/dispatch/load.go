@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"slices"
 
 	"auwai/internal/jobqueue"
@@ -52,9 +53,13 @@ func (m *Machine) ask(pr *pair) {
 	}
 }
 
-// loadHungry starts reads for pairs whose windows run low, many pairs of a partition in one read.
+// full reports whether the memory for windows is used up.
+func (m *Machine) full() bool { return m.loaded >= windowBytes }
+
+// loadHungry starts reads for pairs whose windows run low, many pairs of a partition in one read. When
+// memory is used up, what is in it goes first.
 func (m *Machine) loadHungry(h node.Host) {
-	if len(m.hungry) == 0 || len(m.loads) >= loadsAtOnce {
+	if len(m.hungry) == 0 || len(m.loads) >= loadsAtOnce || m.full() && m.order.Len() > 0 {
 		return
 	}
 	var rest []*pair
@@ -92,7 +97,8 @@ func (m *Machine) loadHungry(h node.Host) {
 func (m *Machine) addWindows(l *load, pr *pair) {
 	for b := range pr.bands {
 		w := &pr.bands[b]
-		low, unloaded := w.low(), w.unloaded()
+		full := m.full()
+		low, unloaded := w.low(full), w.unloaded(full)
 		if !low && !unloaded {
 			continue
 		}
@@ -110,7 +116,11 @@ func (m *Machine) begin(h node.Host, l *load) {
 			w := &wl.pr.bands[wl.band]
 			r := jobqueue.ReadyRange(l.part.id, wl.pr.Pair, wl.band, w.last)
 			r.Limit = w.page
-			w.page = min(2*w.page, largestPage)
+			if m.full() {
+				r.Limit = smallestPage
+			} else {
+				w.page = min(2*w.page, largestPage)
+			}
 			ranges = append(ranges, r)
 		}
 	}
@@ -194,15 +204,11 @@ func (m *Machine) takePlaces(l *load, pages []kv.Page) {
 // fetchRecords reads the records of the first places, about fetchBytes of them.
 func (m *Machine) fetchRecords(h node.Host, l *load) {
 	l.stage = loadRecords
-	budget := max(fetchBytes/len(l.windows), 4*jobBytes)
+	budget := min(fetchBytes, max(windowBytes-m.loaded, 0)) / len(l.windows)
 	var keys []kv.Key
 	for _, wl := range l.windows {
 		w := &wl.pr.bands[wl.band]
-		size := max(wl.pr.bytes, jobBytes)
-		n := max(budget/size, 2)
-		if m.loaded >= windowBytes {
-			n = 2
-		}
+		n := max(budget/cmp.Or(wl.pr.bytes, unknownBytes), 2)
 		for _, list := range [][]entry{w.waiting(), wl.entries} {
 			for i := range list {
 				if list[i].job == nil && len(wl.fetch) < n {
@@ -217,6 +223,14 @@ func (m *Machine) fetchRecords(h node.Host, l *load) {
 		return
 	}
 	h.Fetch(m.token(l), keys)
+}
+
+// sized learns from the size of a record, so that reads ask for about as much as they may.
+func (pr *pair) sized(bytes int) {
+	if pr.bytes == 0 {
+		pr.bytes = bytes
+	}
+	pr.bytes += (bytes - pr.bytes) / 8
 }
 
 func (m *Machine) takeRecords(l *load, page kv.Page) {
@@ -235,7 +249,7 @@ func (m *Machine) takeRecords(l *load, page kv.Page) {
 				continue
 			}
 			wl.fetch[f].job = j
-			wl.pr.bytes += (len(e.Value) - wl.pr.bytes) / 8
+			wl.pr.sized(len(e.Value))
 			ask := rootAsk{pair: wl.pr.Pair, signature: j.Root.Signature}
 			if ask.signature != "" && !seen[ask] {
 				seen[ask] = true

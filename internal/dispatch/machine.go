@@ -101,7 +101,7 @@ type pair struct {
 	est     float64 // expected nanoseconds of a job
 	turn    uint64
 	done    int  // finished since the last stored cursor
-	bytes   int  // expected bytes of a record
+	bytes   int  // expected bytes of a record; 0: none was seen
 	asking  bool // in hungry
 	waits   bool // in queue.waiters
 	resting bool // in idle
@@ -255,7 +255,7 @@ func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
 }
 
 // Effects implements node.Tenant.
-func (m *Machine) Effects(_ partition.Now, pm *partition.Machine, effects []any) {
+func (m *Machine) Effects(now partition.Now, pm *partition.Machine, effects []any) {
 	p := m.parts[pm.ID()]
 	if p == nil || p.machine != pm {
 		m.observeOnly(pm, effects)
@@ -263,7 +263,7 @@ func (m *Machine) Effects(_ partition.Now, pm *partition.Machine, effects []any)
 	}
 	for _, e := range effects {
 		p.mem.Observe(e)
-		m.effect(p, e)
+		m.effect(now, p, e)
 	}
 }
 
@@ -279,16 +279,19 @@ func (m *Machine) observeOnly(pm *partition.Machine, effects []any) {
 	}
 }
 
-func (m *Machine) effect(p *part, e any) {
+func (m *Machine) effect(now partition.Now, p *part, e any) {
 	switch e := e.(type) {
 	case jobqueue.BecameReady:
-		m.becameReady(p, e.Job)
+		if p.mem.Running(e.Job.ID) == nil { // else it was read and started before this commit's answer came
+			m.becameReady(p, e.Job)
+		}
 	case jobqueue.Changed:
 		m.changed(p, e)
 	case jobqueue.Gone:
 		if pr := p.pairs[e.Pair]; pr != nil {
 			m.remove(pr, e.Band, e.Seq, e.ID)
 			m.activate(pr) // it may have been waited for
+			m.rest(now, pr)
 		}
 	case jobqueue.BecameDelayed:
 		p.due.notice(e.Due)
@@ -315,6 +318,7 @@ func (m *Machine) repaired(text string) {
 
 func (m *Machine) becameReady(p *part, j *jobqueue.Job) {
 	pr := m.pair(p, j.Pair)
+	pr.sized(jobBytes + len(j.Payload))
 	e := entry{seq: j.Seq, id: j.ID, created: j.Created.UnixMilli(), job: j}
 	m.admit(&pr.bands[j.Band], e)
 	m.activate(pr)
@@ -352,6 +356,7 @@ func (m *Machine) changed(p *part, e jobqueue.Changed) {
 	w := &pr.bands[e.Job.Band]
 	ent := entry{seq: e.Job.Seq, id: e.Job.ID, created: e.Job.Created.UnixMilli(), job: e.Job}
 	if w.loading {
+		w.arrived = slices.DeleteFunc(w.arrived, func(o entry) bool { return o.id == ent.id })
 		w.arrived = append(w.arrived, ent)
 	}
 	if _, found := w.find(e.Job.Seq); found {
@@ -360,10 +365,16 @@ func (m *Machine) changed(p *part, e jobqueue.Changed) {
 	m.activate(pr)
 }
 
-func (m *Machine) remove(pr *pair, band jobqueue.Band, seq uint64, id ident.Suffix) {
+// remove takes a job out of a window, and reports whether it was there.
+func (m *Machine) remove(pr *pair, band jobqueue.Band, seq uint64, id ident.Suffix) bool {
 	w := &pr.bands[band]
-	m.loaded -= w.remove(seq)
+	freed := w.remove(seq)
+	m.loaded -= freed
+	if len(w.arrived) == 0 {
+		return freed > 0
+	}
 	w.arrived = slices.DeleteFunc(w.arrived, func(e entry) bool { return e.id == id && e.seq == seq })
+	return true
 }
 
 // rootMoved drops the jobs that a root has left behind from the window of its pair.
@@ -377,16 +388,19 @@ func (m *Machine) rootMoved(p *part, moved jobqueue.RootMoved) {
 	}
 	first := len(p.places)
 	for b := range pr.bands {
-		for _, e := range pr.bands[b].waiting() {
-			if j := e.job; j != nil && j.Root.Signature == moved.Signature && moved.Root.Older(j) {
-				p.places = append(p.places, jobqueue.Place{Pair: pr.Pair, ID: j.ID, Seq: j.Seq})
+		w := &pr.bands[b]
+		for _, list := range [][]entry{w.waiting(), w.arrived} {
+			for _, e := range list {
+				if j := e.job; j != nil && j.Root.Signature == moved.Signature && moved.Root.Older(j) {
+					p.places = append(p.places, jobqueue.Place{Pair: pr.Pair, ID: j.ID, Seq: j.Seq})
+				}
 			}
 		}
 	}
 	// Removing moves the entries behind, so it waits until all have been looked at.
 	for _, at := range p.places[first:] {
 		for b := range pr.bands {
-			m.loaded -= pr.bands[b].remove(at.Seq)
+			m.remove(pr, jobqueue.Band(b), at.Seq, at.ID) //nolint:gosec // a band
 		}
 	}
 }

@@ -47,8 +47,10 @@ const (
 	windowEntries = 4_096    // of one band
 	entryBytes    = 64       // an entry without its job
 	jobBytes      = 500      // a job beside its payload
+	unknownBytes  = 16 << 10 // a record of a pair of which none was seen
 	lowWater      = 64       // loaded entries below which a window is read on
 	firstPage     = 64
+	smallestPage  = 8 // when memory is used up
 	largestPage   = 1_024
 	loadsAtOnce   = 8               // reads under way
 	pairsPerLoad  = 32              // windows of one read

@@ -61,6 +61,7 @@ type rig struct {
 	counts    map[string]int // running attempts, by limit
 	peaks     map[string]int
 	next      map[jobqueue.Pair]int
+	done      map[ident.Suffix]bool
 }
 
 type scan struct {
@@ -120,7 +121,7 @@ func newRig(t *testing.T, p *policy) *rig {
 	r := &rig{
 		t: t, store: memkv.NewServer(), registry: registry, policy: p, minter: ident.NewMinter(7),
 		clock: partition.Now{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Mono: time.Hour},
-		next:  map[jobqueue.Pair]int{}, peaks: map[string]int{},
+		next:  map[jobqueue.Pair]int{}, done: map[ident.Suffix]bool{}, peaks: map[string]int{},
 	}
 	r.cfg = dispatch.Config{Policy: p, Random: func() float64 { return 0 }}
 	r.boot()
@@ -363,6 +364,11 @@ func (r *rig) takeStarts() bool {
 		if r.took != nil {
 			a.ends = r.clock.Mono + r.took(&s)
 		}
+		for _, j := range s.Jobs {
+			if r.done[j.ID] {
+				r.t.Fatalf("job %s of %v was started again after it was done", s.Work.Jobs[0].Payload, j.Pair)
+			}
+		}
 		r.running[s.Attempt] = a
 		r.started = append(r.started, s)
 		r.count(&s, 1)
@@ -410,10 +416,17 @@ func (r *rig) end(id uint64, res runner.Result) {
 		r.t.Fatalf("attempt %d does not run", id)
 	}
 	for i := range a.Jobs {
-		r.m.Result(r.clock, id, i, res)
+		r.result(id, i, res)
 	}
 	r.ended(id, nil)
 	r.settle()
+}
+
+func (r *rig) result(id uint64, i int, res runner.Result) {
+	if res.Outcome == jobqueue.OutcomeDone {
+		r.done[r.running[id].Jobs[i].ID] = true
+	}
+	r.m.Result(r.clock, id, i, res)
 }
 
 func (r *rig) ended(id uint64, err error) {
@@ -439,7 +452,7 @@ func (r *rig) endAll() {
 	r.t.Helper()
 	for _, id := range r.ids() {
 		for i := range r.running[id].Jobs {
-			r.m.Result(r.clock, id, i, done())
+			r.result(id, i, done())
 		}
 		r.ended(id, nil)
 	}
@@ -485,7 +498,7 @@ func (r *rig) endDue() {
 			if r.outcome != nil {
 				res = r.outcome(&a.Start, i)
 			}
-			r.m.Result(r.clock, id, i, res)
+			r.result(id, i, res)
 		}
 		r.ended(id, nil)
 	}

@@ -165,7 +165,7 @@ func (m *Machine) startable(pr *pair, guard bool) (band jobqueue.Band, ok bool) 
 	}
 	for b := range pr.bands {
 		w := &pr.bands[b]
-		if w.low() || w.unloaded() {
+		if full := m.full(); w.low(full) || w.unloaded(full) {
 			m.ask(pr)
 		}
 		if w.head < len(w.list) && w.list[w.head].job != nil && (!ok || guard) {

@@ -97,17 +97,21 @@ func (w *window) pop() {
 	}
 }
 
-// low reports whether the window should be read on.
-func (w *window) low() bool { return !w.complete && !w.loading && len(w.list)-w.head < lowWater }
+// low reports whether the window should be read on. full says that the memory for windows is used up:
+// then only what would stand still is read.
+func (w *window) low(full bool) bool {
+	n := len(w.list) - w.head
+	return !w.complete && !w.loading && n < lowWater && (n == 0 || !full)
+}
 
 // unloaded reports whether jobs near the head have to be fetched. Entries without their job stand
 // behind those with it, but for the few that come back to an old place.
-func (w *window) unloaded() bool {
+func (w *window) unloaded(full bool) bool {
 	list := w.waiting()
 	if w.loading || len(list) == 0 {
 		return false
 	}
-	return list[0].job == nil || list[min(len(list), lowWater/2)-1].job == nil
+	return list[0].job == nil || !full && list[min(len(list), lowWater/2)-1].job == nil
 }
 
 // oldest returns when the job at the head was created, in milliseconds.
