@@ -202,14 +202,16 @@ func (m *Machine) moved(p partition.ID, e partition.LaneMoved) {
 // notify says that a lane has mail, when its receiver is here. Other nodes find it by looking.
 func (m *Machine) notify(p partition.ID, s partition.Sender) {
 	in := m.lanes[p]
-	if in == nil || !in.found {
-		return
+	if in == nil {
+		return // the first look is still to come
 	}
 	l := in.lanes[s]
 	if l == nil {
 		l = m.lane(partition.Now{}, p, in, s)
 	}
-	m.pull(p, s, l)
+	if in.found {
+		m.pull(p, s, l) // else the first look, which may be too old to show it, pulls all lanes
+	}
 }
 
 // pollLanes looks for new lanes and new mail of other nodes, and how far receivers have come.
