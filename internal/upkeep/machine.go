@@ -137,6 +137,9 @@ func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
 			}
 		}
 	}
+	if !m.live {
+		return now.Mono + roundEvery // nothing is due, however long ago the last round was
+	}
 	return m.round + roundEvery
 }
 
