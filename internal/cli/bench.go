@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,7 +125,7 @@ func (a *app) showLoad(r loadResult, err error) error {
 		phase
 	}{{"single", r.Singles}, {"arrays", r.Arrays}} {
 		rows = append(rows, []string{
-			p.name, fmt.Sprint(p.Events), fmt.Sprint(p.Requests), fmt.Sprintf("%.0f", p.PerSecond), ms(p.P50), ms(p.P99), ms(p.Max),
+			p.name, strconv.Itoa(p.Events), strconv.Itoa(p.Requests), fmt.Sprintf("%.0f", p.PerSecond), ms(p.P50), ms(p.P99), ms(p.Max),
 		})
 	}
 	table(a.stdout, []column{

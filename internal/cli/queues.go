@@ -88,8 +88,15 @@ func (a *app) showQueues(page api.QueuePage) {
 		}
 	}
 	table(a.stdout, []column{
-		{"WIKI", false}, {"QUEUE", false}, {"READY", true}, {"DELAYED", true}, {"BLOCKED", true},
-		{"RUNNING", true}, {"DEAD", true}, {"OLDEST", true}, {"HELD", false},
+		{"WIKI", false},
+		{"QUEUE", false},
+		{"READY", true},
+		{"DELAYED", true},
+		{"BLOCKED", true},
+		{"RUNNING", true},
+		{"DEAD", true},
+		{"OLDEST", true},
+		{"HELD", false},
 	}, rows)
 }
 

@@ -135,7 +135,7 @@ func (r *reader) parse(text []byte) *Config {
 	r.object(doc.Content[0], "", map[string]field{
 		"listen":      func(n *yaml.Node, path string) { r.listen(c, n, path) },
 		"data":        func(n *yaml.Node, path string) { r.data(c, n, path) },
-		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, 1, maxConcurrency)) },
+		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, maxConcurrency)) },
 		"wikis":       func(n *yaml.Node, path string) { r.wikis(c, n, path) },
 		"queues":      func(n *yaml.Node, _ string) { queues = n },
 		"cdn":         func(n *yaml.Node, path string) { r.cdn(c, n, path) },

@@ -227,7 +227,7 @@ func TestOnlyLoopbackAddressesAreListenedOn(t *testing.T) {
 
 func TestAnOpenSecretIsWarnedOf(t *testing.T) {
 	file := write(t, `wikis: {a: {url: "http://127.0.0.1", secret_file: s}}`, map[string]string{"s": "x"})
-	if err := os.Chmod(filepath.Join(filepath.Dir(file), "s"), 0o644); err != nil { //nolint:gosec // the fault is the point
+	if err := os.Chmod(filepath.Join(filepath.Dir(file), "s"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.Load(file)

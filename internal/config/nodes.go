@@ -167,15 +167,15 @@ func (r *reader) word(n *yaml.Node, path string, words ...string) (string, bool)
 	return s, true
 }
 
-// number reads an integer from least to most.
-func (r *reader) number(n *yaml.Node, path string, least, most int) (int, bool) {
+// number reads an integer from 1 to most.
+func (r *reader) number(n *yaml.Node, path string, most int) (int, bool) {
 	v, err := strconv.Atoi(n.Value)
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
 		r.fault(n, path, "is %s; a whole number is expected", describe(n))
 		return 0, false
 	}
-	if v < least || v > most {
-		r.fault(n, path, "is %d; a number from %d to %d is expected", v, least, most)
+	if v < 1 || v > most {
+		r.fault(n, path, "is %d; a number from 1 to %d is expected", v, most)
 		return 0, false
 	}
 	return v, true

@@ -72,9 +72,9 @@ func (r *reader) queues(c *Config, n *yaml.Node, path string) {
 
 func (r *reader) queue(q *Queue, n *yaml.Node, path string) {
 	r.object(n, path, map[string]field{
-		"concurrency":  func(n *yaml.Node, at string) { set(&q.Concurrency)(r.number(n, at, 1, maxConcurrency)) },
-		"per_wiki":     func(n *yaml.Node, at string) { set(&q.PerWiki)(r.number(n, at, 1, maxConcurrency)) },
-		"attempts":     func(n *yaml.Node, at string) { set(&q.Attempts)(r.number(n, at, 1, 1_000)) },
+		"concurrency":  func(n *yaml.Node, at string) { set(&q.Concurrency)(r.number(n, at, maxConcurrency)) },
+		"per_wiki":     func(n *yaml.Node, at string) { set(&q.PerWiki)(r.number(n, at, maxConcurrency)) },
+		"attempts":     func(n *yaml.Node, at string) { set(&q.Attempts)(r.number(n, at, 1_000)) },
 		"retry_delay":  func(n *yaml.Node, at string) { set(&q.RetryDelay)(r.duration(n, at, 0, 7*day)) },
 		"retry_factor": func(n *yaml.Node, at string) { set(&q.RetryFactor)(r.factor(n, at, 1, 1_000)) },
 		"timeout":      func(n *yaml.Node, at string) { set(&q.Timeout)(r.duration(n, at, time.Second, day)) },

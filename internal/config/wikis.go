@@ -116,7 +116,7 @@ func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 		},
 		"runner":      func(n *yaml.Node, at string) { r.runner(w, n, at) },
 		"secret_file": func(n *yaml.Node, at string) { r.secret(w, n, at) },
-		"concurrency": func(n *yaml.Node, at string) { set(&w.Concurrency)(r.number(n, at, 1, maxConcurrency)) },
+		"concurrency": func(n *yaml.Node, at string) { set(&w.Concurrency)(r.number(n, at, maxConcurrency)) },
 		"groups": func(n *yaml.Node, at string) {
 			r.list(n, at, "names", func(n *yaml.Node, at string) {
 				if s, ok := r.text(n, at); ok {

@@ -16,15 +16,10 @@ import (
 // bodyTime bounds the reading of a body: it holds memory meanwhile.
 const bodyTime = 60 * time.Second
 
-var (
-	errMediaType = fault.New(fault.Invalid, "the media type is not taken")
-	errEncoding  = fault.New(fault.Invalid, "the body is compressed; send it as it is")
-)
-
 // checkType refuses media types that are not in the list. None at all is taken.
 func checkType(r *http.Request, types ...string) error {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return errEncoding
+		return unsupported("Content-Encoding", "is %s; send the body as it is", clip(e))
 	}
 	header := r.Header.Get("Content-Type")
 	if header == "" {
@@ -32,18 +27,13 @@ func checkType(r *http.Request, types ...string) error {
 	}
 	kind, _, err := mime.ParseMediaType(header)
 	if err != nil || !slices.Contains(types, kind) {
-		return errMediaType
+		return unsupported("Content-Type", "is %s; send %s", clip(header), strings.Join(types, " or "))
 	}
 	return nil
 }
 
-// failType answers an error of checkType.
-func (s *server) failType(w http.ResponseWriter, r *http.Request, err error, types ...string) {
-	detail := "the Content-Type is " + clip(r.Header.Get("Content-Type")) + "; send " + strings.Join(types, " or ")
-	if errors.Is(err, errEncoding) {
-		detail = errEncoding.Error()
-	}
-	s.problem(w, r, http.StatusUnsupportedMediaType, fault.Invalid.String(), "Content-Type", detail)
+func unsupported(header, format string, args ...any) error {
+	return &statusError{http.StatusUnsupportedMediaType, fault.Field(header, format, args...)}
 }
 
 // readBody admits and reads a body of at most limit bytes. The ticket is the caller's then.

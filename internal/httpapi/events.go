@@ -3,16 +3,13 @@ package httpapi
 import (
 	"net/http"
 
-	"auwai/internal/fault"
 	"auwai/internal/intake"
 )
 
 // postEvents takes events as EventGate does. hasty is true whatever non-empty value it has.
 func (s *server) postEvents(w http.ResponseWriter, r *http.Request) error {
-	types := []string{"application/json", "text/plain", "application/reports+json"}
-	if err := checkType(r, types...); err != nil {
-		s.failType(w, r, err, types...)
-		return nil
+	if err := checkType(r, "application/json", "text/plain", "application/reports+json"); err != nil {
+		return err
 	}
 	body, ticket, err := s.readBody(w, r, intake.MaxBody)
 	if err != nil {
@@ -24,8 +21,7 @@ func (s *server) postEvents(w http.ResponseWriter, r *http.Request) error {
 		setRetryAfter(w, result.RetryAfter)
 	}
 	if result.Err != nil {
-		s.failAs(w, r, result.Status, fault.KindOf(result.Err), result.Err)
-		return nil
+		return &statusError{result.Status, result.Err}
 	}
 	if answer := result.Body(); answer != nil {
 		return s.answer(w, result.Status, answer)

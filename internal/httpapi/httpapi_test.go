@@ -35,9 +35,14 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	invalid := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{Message: "no"}}}
 	failed := []intake.Fault{{Status: "error", Event: json.RawMessage(`"x"`), Context: intake.Context{Message: "later"}}}
 	for _, e := range []intake.EventsResult{
-		{Status: 201}, {Status: 202}, {Status: 207, Invalid: invalid, Errors: failed}, {Status: 400, Invalid: invalid},
-		{Status: 413, Err: fault.New(fault.TooLarge, "too long")}, {Status: 500, Errors: failed},
-		{Status: 503, Errors: failed, RetryAfter: time.Second}, {Status: 400, Err: fault.New(fault.Invalid, "no JSON")},
+		{Status: 201},
+		{Status: 202},
+		{Status: 207, Invalid: invalid, Errors: failed},
+		{Status: 400, Invalid: invalid},
+		{Status: 413, Err: fault.New(fault.TooLarge, "too long")},
+		{Status: 500, Errors: failed},
+		{Status: 503, Errors: failed, RetryAfter: time.Second},
+		{Status: 400, Err: fault.New(fault.Invalid, "no JSON")},
 	} {
 		r.events = e
 		if w := r.do("POST", "/v1/events", anEvent, nil); w.Code != e.Status {
@@ -47,8 +52,10 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	no := false
 	for _, j := range []intake.JobsResult{
 		{Status: 201, Places: []intake.Place{{ID: "a.1"}, {ID: "a.2", DuplicateOf: "a.1"}}},
-		{Status: 207, Places: []intake.Place{{ID: "a.1"}, {Error: "no", Retry: &no}}}, {Status: 400, Places: []intake.Place{{Error: "no"}}},
-		{Status: 413, Err: fault.New(fault.TooLarge, "too long")}, {Status: 500, Places: []intake.Place{{Error: "no"}}},
+		{Status: 207, Places: []intake.Place{{ID: "a.1"}, {Error: "no", Retry: &no}}},
+		{Status: 400, Places: []intake.Place{{Error: "no"}}},
+		{Status: 413, Err: fault.New(fault.TooLarge, "too long")},
+		{Status: 500, Places: []intake.Place{{Error: "no"}}},
 		{Status: 503, Places: []intake.Place{{Error: "later"}}, RetryAfter: 1500 * time.Millisecond},
 	} {
 		r.jobs = j
@@ -278,12 +285,12 @@ func TestWebPagesOfOthersMayNotAct(t *testing.T) {
 
 func TestAClientThatLeftIsNotAnswered(t *testing.T) {
 	r := newRig(t)
-	request := httptest.NewRequest("GET", "/v1/queues", nil)
-	request.Host = ""
-	ctx, cancel := context.WithCancel(request.Context())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	request := httptest.NewRequestWithContext(ctx, "GET", "/v1/queues", nil)
+	request.Host = ""
 	w := httptest.NewRecorder()
-	r.handler.ServeHTTP(w, request.WithContext(ctx))
+	r.handler.ServeHTTP(w, request)
 	if w.Body.Len() != 0 || strings.Contains(r.log.String(), "failed") {
 		t.Errorf("answered %s, logged %s", w.Body, r.log)
 	}

@@ -3,16 +3,13 @@ package httpapi
 import (
 	"net/http"
 
-	"auwai/internal/fault"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
 )
 
 func (s *server) postJobs(w http.ResponseWriter, r *http.Request) error {
-	const mediaType = "application/json"
-	if err := checkType(r, mediaType); err != nil {
-		s.failType(w, r, err, mediaType)
-		return nil
+	if err := checkType(r, "application/json"); err != nil {
+		return err
 	}
 	body, ticket, err := s.readBody(w, r, intake.MaxJobsBody)
 	if err != nil {
@@ -23,8 +20,7 @@ func (s *server) postJobs(w http.ResponseWriter, r *http.Request) error {
 		setRetryAfter(w, result.RetryAfter)
 	}
 	if result.Err != nil {
-		s.failAs(w, r, result.Status, fault.KindOf(result.Err), result.Err)
-		return nil
+		return &statusError{result.Status, result.Err}
 	}
 	return s.answer(w, result.Status, result.Places)
 }

@@ -41,6 +41,18 @@ func statusOf(kind fault.Kind) int {
 	}
 }
 
+// statusError is an error whose status does not follow from its kind.
+type statusError struct {
+	status int
+	err    error
+}
+
+// Error implements error.
+func (e *statusError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error itself.
+func (e *statusError) Unwrap() error { return e.err }
+
 // fail answers an error.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -50,12 +62,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		kind = fault.Unavailable
 	}
-	s.failAs(w, r, statusOf(kind), kind, err)
-}
-
-// failAs answers an error with a status.
-func (s *server) failAs(w http.ResponseWriter, r *http.Request, status int, kind fault.Kind, err error) {
-	detail := err.Error()
+	status, detail := statusOf(kind), err.Error()
+	if own, ok := errors.AsType[*statusError](err); ok {
+		status = own.status
+	}
 	if status == http.StatusInternalServerError {
 		s.log.Error("request failed", "err", err, "method", r.Method, "path", r.URL.Path, "request_id", requestID(r.Context()))
 		detail, kind = hidden, fault.Internal

@@ -138,7 +138,7 @@ func newRig(t *testing.T) *rig {
 // do sends a request. change, which may be nil, changes it before.
 func (r *rig) do(method, target, body string, change func(*http.Request)) *httptest.ResponseRecorder {
 	r.t.Helper()
-	request := httptest.NewRequest(method, target, strings.NewReader(body))
+	request := httptest.NewRequestWithContext(r.t.Context(), method, target, strings.NewReader(body))
 	request.Host = "127.0.0.1:8192"
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")

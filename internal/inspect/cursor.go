@@ -36,7 +36,6 @@ type place struct {
 const cursorVersion = 1
 
 func (c cursor) String() string {
-	c.Version = cursorVersion
 	b, err := json.Marshal(c)
 	if err != nil { // numbers and strings alone
 		return ""
@@ -55,7 +54,7 @@ const maxCursor = 4 << 10
 
 // parseCursor reads a cursor of a question with so many stages; "" is the start.
 func parseCursor(text string, filter uint64, stages int) (cursor, error) {
-	start := cursor{Filter: filter}
+	start := cursor{Version: cursorVersion, Filter: filter}
 	if text == "" {
 		return start, nil
 	}

@@ -113,7 +113,7 @@ func (l *lister) list(ctx context.Context, stages []stage, c cursor) (*cursor, e
 			if n == c.Stage && p == c.Partition {
 				from = c.place
 			}
-			at := cursor{Filter: c.Filter, Stage: n, Partition: p, place: from}
+			at := cursor{Version: cursorVersion, Filter: c.Filter, Stage: n, Partition: p, place: from}
 			if l.full() {
 				return &at, nil
 			}

@@ -49,7 +49,7 @@ func (i *Inspector) Queues(ctx context.Context, f QueueFilter) (api.QueuePage, e
 		}
 		page.Queues = append(page.Queues, rows...)
 		if n := len(rows); n > 0 {
-			last = cursor{Filter: c.Filter, Partition: p, place: place{Wiki: rows[n-1].Wiki, Queue: rows[n-1].Queue, On: true}}
+			last = cursor{Version: cursorVersion, Filter: c.Filter, Partition: p, place: place{Wiki: rows[n-1].Wiki, Queue: rows[n-1].Queue, On: true}}
 		}
 		if more {
 			page.Cursor = last.String()

@@ -113,7 +113,7 @@ func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 	})
 	r.loop = node.NewLoop(node.LoopConfig{Machine: machine, Tenant: driver, Engine: engine})
 	driver.Attach(r.loop.Poke)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it ends at the cleanup, which comes after the test's context
 	r.ended.Go(func() {
 		if err := r.loop.Run(ctx); err != nil {
 			t.Errorf("Run() = %v", err)

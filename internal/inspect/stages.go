@@ -27,7 +27,7 @@ func running(ctx context.Context, l *lister, p partition.ID, v *view, from place
 }
 
 // pairStage lists jobs pair by pair: list goes on in one pair after a place.
-func pairStage(ctx context.Context, l *lister, p partition.ID, v *view, from place,
+func pairStage(l *lister, v *view, from place,
 	has func(*pairView) bool, list func(pv *pairView, from place) (place, bool, error),
 ) (place, bool, error) {
 	for i := range v.pairs {
@@ -55,7 +55,7 @@ func pairStage(ctx context.Context, l *lister, p partition.ID, v *view, from pla
 // the ready order too; record tells it apart.
 func ready(ctx context.Context, l *lister, p partition.ID, v *view, from place) (place, bool, error) {
 	has := func(pv *pairView) bool { return pv.Counts.Ready > 0 }
-	return pairStage(ctx, l, p, v, from, has, func(pv *pairView, at place) (place, bool, error) {
+	return pairStage(l, v, from, has, func(pv *pairView, at place) (place, bool, error) {
 		for b := at.Band; b < jobqueue.Bands; b++ {
 			seq := max(pv.Cursor[b], 1) - 1
 			if b == at.Band {
@@ -80,7 +80,7 @@ func ready(ctx context.Context, l *lister, p partition.ID, v *view, from place) 
 // dead lists dead jobs by queue, the oldest first.
 func dead(ctx context.Context, l *lister, p partition.ID, v *view, from place) (place, bool, error) {
 	has := func(pv *pairView) bool { return pv.Counts.Dead > 0 }
-	return pairStage(ctx, l, p, v, from, has, func(pv *pairView, at place) (place, bool, error) {
+	return pairStage(l, v, from, has, func(pv *pairView, at place) (place, bool, error) {
 		next, done, err := l.walk(ctx, p, v, jobqueue.DeadRange(p, pv.Pair, at.Seq), func(e kv.Entry) (ref, bool, error) {
 			id, seq, err := jobqueue.DecodeDead(e)
 			return ref{pv.Pair, id, place{Wiki: pv.Pair.Wiki, Queue: pv.Pair.Queue, Seq: seq}}, true, err
