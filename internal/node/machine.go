@@ -259,9 +259,14 @@ func (m *Machine) Flush(now partition.Now) *Output {
 	return &out
 }
 
-// apply lets every partition with fresh calls apply them, in turn, so that none is always behind.
+// apply lets every partition with fresh calls apply them, in turn, so that none is always behind. A
+// node that does not trust itself applies nothing and answers nothing: its partitions may be another's
+// by now, and what it reads of them may be that owner's.
 func (m *Machine) apply(now partition.Now) {
 	m.writeMail()
+	if m.state != sessionLive {
+		return
+	}
 	m.turn++
 	for i := range m.parts {
 		p := (i + m.turn) % partition.Count
@@ -311,7 +316,7 @@ func (m *Machine) poison(p partition.ID, err error) {
 		m.answer(c.Done, partition.ErrPoisoned)
 	}
 	m.event(Event{Kind: Closed, Partition: p})
-	m.open[p], m.lanes[p], m.dirty[p] = &opening{reopen: true, unclean: true}, nil, false
+	m.open[p], m.lanes[p], m.dirty[p], m.fresh[p] = &opening{reopen: true, unclean: true}, nil, false, false
 }
 
 // lose drops everything in memory: the session is over, or its memory cannot be trusted.
@@ -329,7 +334,7 @@ func (m *Machine) lose(err error) {
 		if was != partition.StateClosed {
 			m.event(Event{Kind: Closed, Partition: partition.ID(p)})
 		}
-		m.open[p], m.lanes[p], m.dirty[p] = nil, nil, false
+		m.open[p], m.lanes[p], m.dirty[p], m.fresh[p] = nil, nil, false, false
 	}
 	m.mail.lost(m)
 	m.view.Drop()

@@ -149,6 +149,9 @@ func (m *Machine) HasWork() bool {
 	if len(m.out.Answers)+len(m.out.Scans)+len(m.out.Events) > 0 {
 		return true
 	}
+	if m.state != sessionLive {
+		return false
+	}
 	for p := range m.fresh {
 		if m.fresh[p] && !m.view.Full() {
 			return true
