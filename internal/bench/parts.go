@@ -118,6 +118,15 @@ func rssMB() float64 {
 	return pages * float64(os.Getpagesize()) / (1 << 20)
 }
 
+// peakRSSMB returns the most memory that this process had resident so far.
+func peakRSSMB() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / 1024 // the kernel counts in KiB
+}
+
 func profile(path string) (stop func(), err error) {
 	if path == "" {
 		return func() {}, nil

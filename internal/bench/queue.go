@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,8 +50,8 @@ type QueueResult struct {
 	BytesPerJob      float64 `json:"bytes_per_job"`
 	FsyncsPer1000    float64 `json:"fsyncs_per_1000"`
 	CPUPer1M         float64 `json:"cpu_s_per_1M"`
-	RSSMB            float64 `json:"rss_mb"`
-	WaitingRSSMB     float64 `json:"waiting_rss_mb"` // with all jobs waiting, after the first phase
+	RSSMB            float64 `json:"rss_mb"`      // with all jobs waiting, after the first phase
+	PeakRSSMB        float64 `json:"peak_rss_mb"` // of the whole run
 	RestartSeconds   float64 `json:"restart_s"`      // from open to the first started job, with all jobs waiting
 }
 
@@ -131,9 +130,8 @@ func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult
 		return err
 	}
 	res.EnqueuePerSecond = float64(o.Jobs) / time.Since(start).Seconds()
-	debug.FreeOSMemory()
-	res.WaitingRSSMB = rssMB()
-	say("enqueue: %.0f jobs/s; %.0f MB resident with %d jobs waiting", res.EnqueuePerSecond, res.WaitingRSSMB, o.Jobs)
+	res.RSSMB = rssMB()
+	say("enqueue: %.0f jobs/s; %.0f MB resident with %d jobs waiting", res.EnqueuePerSecond, res.RSSMB, o.Jobs)
 	r.close()
 
 	start = time.Now()
@@ -176,8 +174,8 @@ func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult
 	res.KeysPerJob = float64(r.counted.ops.Load()-ops0) / n
 	res.BytesPerJob = float64(m1.LogBytes-m0.LogBytes) / n
 	res.FsyncsPer1000 = float64(m1.LogSyncs-m0.LogSyncs) / n * 1000
-	res.RSSMB = rssMB()
-	say("both at once: %.0f jobs/s; whole run %.1f s of CPU", res.JobsPerSecond, cpuSeconds()-cpu)
+	res.PeakRSSMB = peakRSSMB()
+	say("both at once: %.0f jobs/s; whole run %.1f s of CPU, at most %.0f MB resident", res.JobsPerSecond, cpuSeconds()-cpu, res.PeakRSSMB)
 	r.close()
 	return nil
 }
