@@ -17,14 +17,16 @@ func TestEditsWhileTheServiceIsAwayAreNeitherLostNorDoubled(t *testing.T) {
 	s := newStand(t, 12, "aawiki")
 	wiki := s.Wiki("aawiki")
 	editor := login(t, wiki)
-	usual := s.editPage(t, editor, "Page 1", "one")
+	// Pages of their own: MediaWiki takes a page that was edited in the second of its template's edit
+	// for fresh, whoever runs its jobs.
+	usual := s.writePage(t, editor, "Alone 1", "one")
 	s.awaitIdle(t)
 	warm(t, s.Farm, wiki, "first-mark")
 
 	if err := s.service.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	alone := s.editPage(t, editor, "Page 2", "two")
+	alone := s.writePage(t, editor, "Alone 2", "two")
 	template, err := editor.EditInner(t.Context(), "second-mark")
 	if err != nil {
 		t.Fatalf("an edit failed because the service is away: %v", err)
@@ -66,7 +68,9 @@ func TestAReadOnlyWikiIsHeldAndProbedWithoutSpendingAttempts(t *testing.T) {
 
 func TestAWikiThatRefusesConnectionsIsHeldUntilItIsBack(t *testing.T) {
 	s := newStand(t, 3, "aawiki")
-	s.StopWeb()
+	if err := s.StopWeb(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	held := s.pushNull(t, "aawiki")
 	s.awaitHeld(t, "aawiki")
 	if err := s.StartWeb(t.Context()); err != nil {
@@ -75,12 +79,12 @@ func TestAWikiThatRefusesConnectionsIsHeldUntilItIsBack(t *testing.T) {
 	s.awaitState(t, held, "done")
 }
 
-// editPage changes the text around the template and returns the request's id.
-func (s *stand) editPage(t *testing.T, editor *rig.Editor, title, word string) string {
+// writePage makes a page that uses the template and returns the request's id.
+func (s *stand) writePage(t *testing.T, editor *rig.Editor, title, word string) string {
 	t.Helper()
 	request, err := editor.Edit(t.Context(), title, "The word is "+word+".\n\n{{Outer|"+word+"}}\n\n[[Category:Words]]")
 	if err != nil {
-		t.Fatalf("edit %s: %v", title, err)
+		t.Fatalf("write %s: %v", title, err)
 	}
 	return request
 }

@@ -83,17 +83,25 @@ func (f *Farm) StartCache(ctx context.Context) error {
 	return cache.awaitReady(ctx, 30*time.Second, func(ctx context.Context) bool { return listening(ctx, f.CacheAddress()) })
 }
 
-// StopWeb kills PHP's server, as a machine that fails would. The wikis then refuse connections.
-func (f *Farm) StopWeb() {
-	if f.web != nil {
-		f.web.Kill()
-		f.web = nil
+// StopWeb kills PHP's server, as a machine that fails would, and waits until the wikis refuse
+// connections: a worker that is being killed would still accept one and reset it.
+func (f *Farm) StopWeb(ctx context.Context) error {
+	if f.web == nil {
+		return nil
 	}
+	f.web.Kill()
+	f.web = nil
+	return UntilIn(ctx, 10*time.Second, "the last PHP worker to end", func(ctx context.Context) (bool, string, error) {
+		return !listening(ctx, f.WebAddress()), "it accepts connections", nil
+	})
 }
 
 // Close ends the farm's servers. The files stay.
 func (f *Farm) Close() {
-	f.StopWeb()
+	if f.web != nil {
+		f.web.Kill()
+		f.web = nil
+	}
 	if f.cache != nil {
 		f.cache.Kill()
 		f.cache = nil
