@@ -51,7 +51,8 @@
 //
 //	policy.go   what the configuration says     window.go   windows and their entries
 //	machine.go  inputs                          load.go     reading windows from the store
-//	fair.go     the order of wikis              start.go    choosing and starting
-//	hold.go     holds and probes                finish.go   results, stored claims, drain
+//	effects.go  following commands              start.go    choosing and starting
+//	fair.go     the order of wikis              finish.go   results
+//	hold.go     holds and probes                claims.go   stored claims, drain, partitions given up
 //	due.go      delayed jobs                    driver.go   the goroutines of attempts
 package dispatch

@@ -25,8 +25,7 @@ type attempt struct {
 	probe    bool
 	alone    bool
 	started  bool // handed out; false while its claim is being stored first
-	storing  bool
-	stored   bool
+	stored   bool // all claims are, before it started
 	cut      bool // cancelled by the node: what it did is not counted
 }
 
@@ -278,7 +277,6 @@ func (m *Machine) count(a *attempt) {
 // storeFirst writes the claims before the attempt starts, so that a job that takes the service down
 // is found.
 func (m *Machine) storeFirst(now partition.Now, h node.Host, a *attempt) {
-	a.storing = true
 	for _, c := range a.claims {
 		c.Storing = true
 	}
@@ -287,7 +285,6 @@ func (m *Machine) storeFirst(now partition.Now, h node.Host, a *attempt) {
 		Command: &jobqueue.StoreClaims{Claims: slices.Clone(a.claims)},
 		Done: func(err error) {
 			m.commands--
-			a.storing = false
 			if err != nil {
 				for _, c := range a.claims {
 					c.Storing = false
