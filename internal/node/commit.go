@@ -43,6 +43,9 @@ func (m *Machine) send(now partition.Now) {
 		}
 		return
 	}
+	if m.plan == nil && m.state == sessionLive {
+		m.plan = m.planAgain()
+	}
 	switch {
 	case m.state == sessionStarting:
 		m.sendStart(now)

@@ -10,9 +10,12 @@ import (
 
 // opening is the way of a partition from owned to open.
 //
-//	settle ──▶ load ──▶ first ──▶ lanes ──▶ (open)
-//	  │ groups that may hold    │ commands of the    │ lanes drained to the
-//	  │ its writes are durable  │ domains, durable   │ head seen at opening
+//	settle ──▶ again ──▶ load ──▶ first ──▶ lanes ──▶ (open)
+//	  │          │                  │ commands of the    │ lanes drained to the
+//	  │          │                  │ domains, durable   │ head seen at opening
+//	  │          │ after a poisoning: a new epoch is committed, since what was started under the
+//	  │          │ old one may still run
+//	  │ groups that may hold its writes are durable
 type opening struct {
 	stage   stage
 	epoch   uint64
@@ -28,6 +31,7 @@ type stage uint8
 
 const (
 	stageSettle stage = iota
+	stageAgain
 	stageLoad
 	stageFirst
 	stageLanes
@@ -116,14 +120,17 @@ func (m *Machine) beginOpening(now partition.Now, p partition.ID, epoch uint64, 
 // progress moves an opening on as far as it can go now.
 func (m *Machine) progress(now partition.Now, p partition.ID) {
 	o := m.open[p]
-	if o.reopen {
-		o.reopen = false
+	if o.reopen && o.after == 0 {
 		o.epoch = m.parts[p].Epoch()
 		o.after = m.groupsUnderWay()
 	}
 	switch o.stage {
 	case stageSettle:
 		if m.durable < o.after {
+			return
+		}
+		if o.reopen {
+			o.stage = stageAgain
 			return
 		}
 		m.load(p, o)
@@ -136,7 +143,7 @@ func (m *Machine) progress(now partition.Now, p partition.ID) {
 		if m.lanes[p].drained() {
 			m.opened(p, o)
 		}
-	case stageLoad:
+	case stageAgain, stageLoad:
 	}
 }
 

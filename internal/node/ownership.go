@@ -148,6 +148,23 @@ func (m *Machine) settledClosing(p partition.ID) bool {
 	return part.State() == partition.StateClosing && m.lanes[p] != nil && m.lanes[p].settled && part.Idle()
 }
 
+// planAgain plans new epochs for the partitions that were poisoned and are to be opened again; nil when
+// there are none.
+func (m *Machine) planAgain() *plan {
+	var pl *plan
+	for p, o := range m.open {
+		if o == nil || o.stage != stageAgain {
+			continue
+		}
+		if pl == nil {
+			pl = &plan{}
+		}
+		was := OwnerRecord{m.session, o.epoch}
+		pl.take = append(pl.take, transfer{p: partition.ID(p), was: was.encode(), epoch: o.epoch + 1, unclean: true})
+	}
+	return pl
+}
+
 // takeAll is the plan of a node that has the store to itself: all that is found is dead.
 func (m *Machine) takeAll() *plan {
 	pl := &plan{}
