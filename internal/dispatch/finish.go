@@ -97,10 +97,11 @@ func (m *Machine) free(now partition.Now, a *attempt) {
 		m.charge(pr.wiki, used-a.charged)
 		pr.est += (used/float64(len(a.claims)) - pr.est) / 8
 	}
-	if m.parts[a.part.id] == a.part {
-		m.activate(pr)
-	} else {
+	if m.parts[pr.part.id] != pr.part {
 		m.release(pr) // the pair was forgotten with its partition
+	}
+	if len(pr.wiki.pairs) > 0 {
+		m.activate(pr.wiki.pairs[0]) // the wiki has a free slot, whichever of its pairs had it
 	}
 	if len(pr.queue.waiters) > 0 && !pr.queue.freed {
 		pr.queue.freed = true

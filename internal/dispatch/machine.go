@@ -250,6 +250,13 @@ func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
 	p.pairs[key] = pr
 	w.pairs = append(w.pairs, pr)
 	q.pairs++
+	// Attempts of an earlier opening may still run: they hold their slots until they end.
+	for _, a := range m.attempts {
+		if a.pr.Pair == key {
+			a.pr = pr
+			pr.running++
+		}
+	}
 	return pr
 }
 
