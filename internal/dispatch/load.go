@@ -299,7 +299,11 @@ func (m *Machine) installJob(l *load, w *window, e entry) {
 	}
 	if e.job == nil {
 		// A ready key without a record: commands keep them together, so the key is left over.
+		// Or the command that ends the job is in the store, and the answer is on its way.
 		m.loaded -= w.remove(e.seq)
+		if l.part.mem.Changing(e.id) {
+			return
+		}
 		m.repaired("ready job " + e.id.String() + " has no record")
 		return
 	}

@@ -100,6 +100,10 @@ func (m *Mem) Running(id ident.Suffix) *Claim {
 	return nil
 }
 
+// Changing reports whether a job is claimed or has a change on its way: what the store says of it may
+// be ahead of its effects.
+func (m *Mem) Changing(id ident.Suffix) bool { return m.dirty[id] > 0 || m.running[id] != nil }
+
 // Claims returns the number of claims.
 func (m *Mem) Claims() int { return len(m.running) - m.ended }
 
