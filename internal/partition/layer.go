@@ -15,7 +15,8 @@ type layer struct {
 	ranges []kv.Op
 	size   int // bytes of keys and values in ops
 	undo   []undoEntry
-	undoR  int // length of ranges at the last mark
+	undoR  int  // length of ranges at the last mark
+	over   bool // a key or value since the mark is larger than stores take
 	number uint64
 }
 
@@ -51,6 +52,7 @@ func inRange(key []byte, op *kv.Op) bool {
 
 // put records a write. It keeps key and value.
 func (l *layer) put(op kv.Op) {
+	l.over = l.over || len(op.Key) > kv.MaxKey || len(op.Value) > kv.MaxValue
 	if i, ok := l.index[string(op.Key)]; ok {
 		old := &l.ops[i]
 		l.undo = append(l.undo, undoEntry{i, *old})
@@ -68,6 +70,10 @@ func (l *layer) put(op kv.Op) {
 
 // deleteRange records a range delete and turns the layer's own writes inside it into deletes.
 func (l *layer) deleteRange(from, to []byte) {
+	if bytes.Compare(from, to) >= 0 {
+		return // holds nothing, and stores do not take it
+	}
+	l.over = l.over || max(len(from), len(to)) > kv.MaxKey
 	r := kv.Op{Kind: kv.KindDeleteRange, Key: from, Value: to}
 	for i := range l.ops {
 		if op := &l.ops[i]; op.Kind == kv.KindSet && inRange(op.Key, &r) {
@@ -82,6 +88,7 @@ func (l *layer) deleteRange(from, to []byte) {
 func (l *layer) mark() {
 	l.undo = l.undo[:0]
 	l.undoR = len(l.ranges)
+	l.over = false
 }
 
 func (l *layer) rollback() {
@@ -128,6 +135,7 @@ func (l *layer) reset() {
 	clear(l.ranges)
 	clear(l.undo)
 	l.ops, l.ranges, l.undo, l.undoR, l.size = l.ops[:0], l.ranges[:0], l.undo[:0], 0, 0
+	l.over = false
 }
 
 // stringOf returns the bytes as a string without a copy. Keys are not changed after they were given

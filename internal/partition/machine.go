@@ -262,30 +262,34 @@ func (m *Machine) try(c *Call) (applied, again bool) {
 	case tx.missed:
 		m.undo(&tx)
 		if c.rounds++; c.rounds > MaxRounds {
-			c.err = fault.Newf(fault.Internal, "partition: command %T missed %d times", c.Command, c.rounds)
-			return true, false
+			return m.fail(c, fault.Newf(fault.Internal, "partition: command %T missed %d times", c.Command, c.rounds))
 		}
 		return false, false
 	case err != nil:
 		m.undo(&tx)
-		if mail, ok := c.Command.(*MailCommand); ok && mail.Refused == nil && m.poisoned == nil {
-			mail.Refused = err
-			return m.try(c)
-		}
-		c.err = err
-		return true, false
-	case len(l.ops)+len(l.ranges) > kv.MaxBatchOps-reservedOps || l.size > kv.MaxBatchBytes-reservedBytes:
+		return m.fail(c, err)
+	case l.over || len(l.ops)+len(l.ranges) > kv.MaxBatchOps-reservedOps || l.size > kv.MaxBatchBytes-reservedBytes:
 		written := l.written()
 		m.undo(&tx)
 		if wasEmpty {
-			c.err = fmt.Errorf("partition: command %T with %d writes: %w", c.Command, written, kv.ErrTooLarge)
-			return true, false
+			return m.fail(c, fmt.Errorf("partition: command %T with %d writes: %w", c.Command, written, kv.ErrTooLarge))
 		}
 		return false, true
 	}
 	for _, f := range tx.after {
 		f()
 	}
+	return true, false
+}
+
+// fail answers a call with an error, which waits for what it may rest on. A message is tried again as
+// one that is refused: its lane must go on.
+func (m *Machine) fail(c *Call, err error) (applied, again bool) {
+	if mail, ok := c.Command.(*MailCommand); ok && mail.Refused == nil && m.poisoned == nil {
+		mail.Refused = err
+		return m.try(c)
+	}
+	c.err = err
 	return true, false
 }
 
