@@ -32,18 +32,22 @@ var wikiNames = []string{"aawiki", "bbwiki"}
 
 // demo is one run of the demonstration.
 type demo struct {
-	dir     string
-	screen  *screen
-	farm    *rig.Farm
-	service *rig.Service
-	edited  time.Time // when the edits began
-	settled time.Time // when nothing was left to do
-	fresh   time.Time // when the last page had been read with the new text
+	dir    string
+	screen *screen
+	binary func() (path string, err error) // waits for the build; set by startBuild
+
+	cancelBuild context.CancelFunc // set by startBuild
+	farm        *rig.Farm
+	service     *rig.Service
+	edited      time.Time // when the edits began
+	settled     time.Time // when nothing was left to do
+	fresh       time.Time // when the last page had been read with the new text
 }
 
 // run goes through the steps and returns the first that failed.
 func (d *demo) run(ctx context.Context) error {
 	d.screen.line("Auwai: two real wikis, one edit of a nested template, every page fresh through the cache.\n")
+	d.startBuild(ctx)
 	steps := []struct {
 		name string
 		do   func(context.Context) (result string, err error)
@@ -66,6 +70,26 @@ func (d *demo) run(ctx context.Context) error {
 		d.screen.done(result)
 	}
 	return d.summarise(ctx)
+}
+
+// startBuild builds auwai beside the first steps: with an empty build cache it takes a minute.
+func (d *demo) startBuild(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	type built struct {
+		path string
+		err  error
+	}
+	result := make(chan built, 1)
+	go func() {
+		path, err := rig.Build(ctx, d.dir)
+		result <- built{path, err}
+	}()
+	d.binary = sync.OnceValues(func() (string, error) {
+		defer cancel()
+		b := <-result
+		return b.path, b.err
+	})
+	d.cancelBuild = cancel
 }
 
 // packages installs what is missing, after saying what that is.
@@ -91,7 +115,7 @@ func (d *demo) packages(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d packages installed", len(missing)), errors.Join(err, log.Close())
 }
 
-// makeWikis builds the binary and makes the wikis, side by side.
+// makeWikis makes the wikis, and waits for the binary.
 func (d *demo) makeWikis(ctx context.Context) (string, error) {
 	root, err := rig.ModuleRoot()
 	if err != nil {
@@ -102,20 +126,22 @@ func (d *demo) makeWikis(ctx context.Context) (string, error) {
 		return "", err
 	}
 	listen := "127.0.0.1:" + strconv.Itoa(port)
-	var binary string
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		binary, err = rig.Build(ctx, d.dir)
-		return err
-	})
-	group.Go(func() (err error) {
+	err = d.whileWaiting("making databases and pages", func() (err error) {
 		d.farm, err = rig.NewFarm(ctx, rig.Options{
 			Dir: d.dir, Wikis: wikiNames, Pages: pagesPerWiki, Mark: oldText,
 			Extension: filepath.Join(root, "extension", "Auwai"), AuwaiURL: "http://" + listen,
 		})
 		return err
 	})
-	if err := d.whileWaiting("building auwai, making databases and pages", group.Wait); err != nil {
+	if err != nil {
+		return "", err
+	}
+	var binary string
+	err = d.whileWaiting("building auwai", func() (err error) {
+		binary, err = d.binary()
+		return err
+	})
+	if err != nil {
 		return "", err
 	}
 	d.service, err = rig.NewService(binary, d.dir, d.farm.ServiceConfig(listen, rig.RunnerAuwai, rebound))
@@ -299,8 +325,10 @@ func (d *demo) stayUp(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// close ends all processes.
+// close ends all processes, the build included.
 func (d *demo) close() {
+	d.cancelBuild()
+	_, _ = d.binary() // its error has been reported, or nobody waited for it
 	if d.service != nil {
 		if err := d.service.Stop(); err != nil {
 			d.screen.line(err.Error())
