@@ -268,23 +268,28 @@ func (m *Machine) apply(now partition.Now) {
 		return
 	}
 	m.turn++
+	m.applyEach(now, (*partition.Machine).ApplyAsked)
+	m.applyEach(now, (*partition.Machine).Apply)
+	if !m.view.InFlight() && !m.view.Pending() {
+		m.release(now)
+	}
+	m.releaseOrphans()
+}
+
+func (m *Machine) applyEach(now partition.Now, apply func(*partition.Machine, partition.Now)) {
 	for i := range m.parts {
 		p := (i + m.turn) % partition.Count
 		if !m.dirty[p] {
 			continue
 		}
 		part := m.parts[p]
-		part.Apply(now)
+		apply(part, now)
 		m.dirty[p] = part.HasFresh() // the group has no room for the rest
 		m.fresh[p] = false
 		if err := part.Poisoned(); err != nil {
 			m.poison(part.ID(), err)
 		}
 	}
-	if !m.view.InFlight() && !m.view.Pending() {
-		m.release(now)
-	}
-	m.releaseOrphans()
 }
 
 // release hands out the effects and answers of the commit that became durable.

@@ -29,6 +29,9 @@
 // all others, and it is applied again, at most MaxRounds times. Get answers "absent" to a miss, so
 // Apply runs on and collects further misses; whatever it returned is thrown away.
 //
+// Known values are kept for a while only, so no more is read ahead than is applied before it is
+// forgotten, and commands that had something read for them go first.
+//
 // A command reads single keys only. A range read belongs to the caller: it scans the engine, treats
 // what it saw as a hint, and names the keys in its command, which reads them again. So no scan has
 // to be merged with writes on their way, and no command reads an unbounded range.

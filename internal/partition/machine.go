@@ -20,8 +20,10 @@ type Call struct {
 	Done func(error)
 
 	rounds int
-	own    bool // of the node itself: its answer waits for the truth
-	hinted bool
+	own    bool   // of the node itself: its answer waits for the truth
+	hinted bool   // its hint was looked up
+	read   uint64 // what it waits for, while it waits
+	asked  int    // keys of its hint that are read for it, or were, since it is not applied yet
 	err    error
 	since  time.Duration
 }
@@ -147,6 +149,9 @@ func (m *Machine) Close() []*Call {
 	var calls []*Call
 	for _, list := range [][]*Call{m.flight.calls, m.group.calls, m.waiting, m.fresh} {
 		calls = append(calls, list...)
+		for _, c := range list {
+			m.view.served(c)
+		}
 	}
 	m.reset()
 	m.state = StateClosed
@@ -171,7 +176,7 @@ func (m *Machine) Submit(now Now, c *Call, own bool) error {
 	if !own && len(m.fresh)+len(m.waiting) >= MaxPending {
 		return ErrBusy
 	}
-	c.since, c.own, c.rounds, c.hinted, c.err = now.Mono, own, 0, false, nil
+	c.since, c.own, c.rounds, c.hinted, c.asked, c.read, c.err = now.Mono, own, 0, false, 0, 0, nil
 	m.fresh = append(m.fresh, c)
 	return nil
 }
@@ -185,20 +190,39 @@ func (m *Machine) Idle() bool {
 // HasFresh reports whether Apply has something to try that is not waiting for a read.
 func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 && !m.held }
 
-// Wake has the calls that wait for reads tried again by the next Apply.
+// Wake has the calls tried again by the next Apply for which everything was read that they missed. Those
+// that missed something while a read was under way wait for the next one, and so do all behind them.
 func (m *Machine) Wake() {
 	if len(m.waiting) == 0 {
 		return
 	}
 	clear(m.blocked)
-	m.fresh = append(m.waiting, m.fresh...)
-	m.waiting = nil
+	var ready, rest []*Call
+	for _, c := range m.waiting {
+		if _, behind := m.blocked[c.Wiki]; behind || c.read > m.view.learned {
+			m.blocked[c.Wiki] = struct{}{}
+			rest = append(rest, c)
+			continue
+		}
+		ready = append(ready, c)
+	}
+	m.fresh, m.waiting = append(ready, m.fresh...), rest
 }
 
 // Apply applies fresh calls until none is left or the group is full. Answers wait for the group, or
 // for the commit in flight, even when a command failed or wrote nothing: it may rest on writes on
 // their way. When nothing is being built or in flight, Released has them at once.
-func (m *Machine) Apply(now Now) {
+func (m *Machine) Apply(now Now) { m.apply(now, false) }
+
+// ApplyAsked is Apply for the calls alone for which keys were read. They go first in a node: what was
+// read for them is not known for ever.
+func (m *Machine) ApplyAsked(now Now) {
+	if len(m.fresh) > 0 && m.fresh[0].hinted {
+		m.apply(now, true)
+	}
+}
+
+func (m *Machine) apply(now Now, asked bool) {
 	if m.held {
 		return
 	}
@@ -206,11 +230,17 @@ func (m *Machine) Apply(now Now) {
 	m.wall = now.Wall
 	done := 0
 	for _, c := range m.fresh {
-		if m.poisoned != nil || m.view.Full() {
+		// Those whose hint was looked up stand before the others: all that wait are of them.
+		if m.poisoned != nil || m.view.Full() || asked && !c.hinted {
+			break
+		}
+		missed, room := m.ask(c)
+		if !room {
 			break
 		}
 		done++
-		if _, behind := m.blocked[c.Wiki]; behind {
+		if _, behind := m.blocked[c.Wiki]; behind || missed {
+			m.blocked[c.Wiki] = struct{}{}
 			m.waiting = append(m.waiting, c)
 			continue
 		}
@@ -232,6 +262,7 @@ func (m *Machine) Apply(now Now) {
 }
 
 func (m *Machine) settle(c *Call) {
+	m.view.served(c)
 	if m.view.Pending() {
 		m.group.calls = append(m.group.calls, c)
 		return
@@ -243,12 +274,6 @@ func (m *Machine) settle(c *Call) {
 
 // try applies one call. again means that the group has no room for it.
 func (m *Machine) try(c *Call) (applied, again bool) {
-	if !c.hinted {
-		c.hinted = true
-		if m.missesHint(c) {
-			return false, false
-		}
-	}
 	if err := m.reserve(); err != nil {
 		c.err = err
 		return true, false
@@ -261,6 +286,7 @@ func (m *Machine) try(c *Call) (applied, again bool) {
 	switch {
 	case tx.missed:
 		m.undo(&tx)
+		c.read = tx.read
 		if c.rounds++; c.rounds > MaxRounds {
 			return m.fail(c, fault.Newf(fault.Internal, "partition: command %T missed %d times", c.Command, c.rounds))
 		}
@@ -321,20 +347,30 @@ func (m *Machine) protect(tx *Tx, c *Call) (err error) {
 	return c.Command.Apply(tx)
 }
 
-func (m *Machine) missesHint(c *Call) bool {
+// ask looks a call's hint up, once, and wants what is not known. room is false, and nothing is done,
+// when so much is read for others that this call's values would be forgotten before its turn.
+func (m *Machine) ask(c *Call) (missed, room bool) {
+	if c.hinted {
+		return false, true
+	}
 	h, ok := c.Command.(Hinter)
 	if !ok {
-		return false
+		c.hinted = true
+		return false, true
 	}
+	if m.view.asked >= maxAsked {
+		return false, false
+	}
+	c.hinted = true
 	m.hints = h.Reads(m.hints[:0], m.id)
-	missed := false
 	for _, key := range m.hints {
 		if _, ok := m.view.lookup(key); !ok {
-			m.view.want(key)
-			missed = true
+			c.read = max(c.read, m.view.want(key))
+			c.asked++
 		}
 	}
-	return missed
+	m.view.asked += c.asked
+	return c.asked > 0, true
 }
 
 // Sealed says that the group being built went into flight. Answers and effects that waited for

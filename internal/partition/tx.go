@@ -39,6 +39,7 @@ type Tx struct {
 	now    time.Time
 	wall   time.Time
 	missed bool
+	read   uint64 // the read that will answer what was missed
 	after  []func()
 	nEff   int // effects of the group before this command
 }
@@ -62,7 +63,7 @@ func (tx *Tx) Get(key kv.Key) []byte {
 	value, ok := tx.m.view.lookup(key)
 	if !ok {
 		tx.missed = true
-		tx.m.view.want(key)
+		tx.read = max(tx.read, tx.m.view.want(key))
 		return nil
 	}
 	return value

@@ -27,12 +27,18 @@ type View struct {
 	reading  map[string]bool // keys asked of the engine; true: a commit has overtaken the read
 	wanted   map[string]struct{}
 	order    [][]byte // wanted in the order of asking
+	asked    int      // keys read for calls that are not applied yet
+	reads    uint64   // reads that were begun
+	learned  uint64   // the last one that was answered
 }
 
 // The size of a generation of known values.
 const (
 	maxKnown      = 16_384
 	maxKnownBytes = 16 << 20
+	// maxAsked is how many keys are read ahead of the commands that need them. It is half a
+	// generation, so that none is forgotten before its command is applied.
+	maxAsked = maxKnown / 2
 )
 
 // NewView returns an empty view.
@@ -80,17 +86,24 @@ func (v *View) residentOf(key []byte) map[string][]byte {
 	return v.resident[p]
 }
 
-// want asks for a key to be read.
-func (v *View) want(key []byte) {
+// want asks for a key to be read, and returns the number of the read that will answer it.
+func (v *View) want(key []byte) (read uint64) {
 	s := string(key)
 	if _, ok := v.reading[s]; ok {
-		return
+		return v.reads
 	}
 	if _, ok := v.wanted[s]; ok {
-		return
+		return v.reads + 1
 	}
 	v.wanted[s] = struct{}{}
 	v.order = append(v.order, []byte(s))
+	return v.reads + 1
+}
+
+// served says that what was read for a call is not needed any more.
+func (v *View) served(c *Call) {
+	v.asked -= c.asked
+	c.asked = 0
 }
 
 // Wanted returns the keys that commands have missed since the last call, for one Get, and remembers
@@ -101,6 +114,7 @@ func (v *View) Wanted() []kv.Key {
 	}
 	keys := v.order
 	v.order = nil
+	v.reads++
 	for _, k := range keys {
 		v.reading[string(k)] = false
 	}
@@ -117,6 +131,7 @@ func (v *View) Learn(keys []kv.Key, values [][]byte) {
 		}
 	}
 	clear(v.reading)
+	v.learned = v.reads
 }
 
 func (v *View) know(key string, value []byte) {

@@ -1,0 +1,131 @@
+package node_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"auwai/internal/kv"
+	"auwai/internal/kv/memkv"
+	"auwai/internal/node"
+	"auwai/internal/partition"
+)
+
+// wide reads and writes many keys, as a push of many jobs with keys and roots does. What its keys say
+// is read in a second round.
+type wide struct {
+	wiki  string
+	n     int
+	tries int
+	made  []kv.Key
+}
+
+func (c *wide) keys(p partition.ID) []kv.Key {
+	if c.made == nil {
+		c.made = make([]kv.Key, 4_000)
+		for i := range c.made {
+			k := partition.WikiKey(p, c.wiki, familyCounter)
+			k = binary.BigEndian.AppendUint32(k, uint32(c.n))
+			c.made[i] = binary.BigEndian.AppendUint32(k, uint32(i))
+		}
+	}
+	return c.made
+}
+
+func (c *wide) Reads(dst []kv.Key, p partition.ID) []kv.Key { return append(dst, c.keys(p)...) }
+
+func (c *wide) Apply(tx *partition.Tx) error {
+	c.tries++
+	for i, k := range c.keys(tx.Partition()) {
+		tx.Get(k)
+		if i%100 == 0 {
+			tx.Get(append(slices.Clone(k), 1))
+		}
+		if i%2 == 0 {
+			tx.Set(k, []byte("x"))
+		}
+	}
+	return nil
+}
+
+// manual drives a machine by its inputs alone: its clock stands still, so nothing is helped along by
+// time.
+type manual struct {
+	t      *testing.T
+	m      *node.Machine
+	now    partition.Now
+	client *memkv.Client
+	inputs []func()
+	opened int
+}
+
+func newManual(t *testing.T) *manual {
+	t.Helper()
+	return &manual{
+		t: t, m: newMachine(t, true, 10), client: memkv.NewServer().Open(),
+		now: partition.Now{Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Mono: time.Hour},
+	}
+}
+
+// step gives the machine one input and does what it asks for. It reports false when nothing is left.
+func (d *manual) step() bool {
+	if len(d.inputs) > 0 {
+		d.inputs[0]()
+		d.inputs = d.inputs[1:]
+	}
+	out := d.m.Flush(d.now)
+	for _, e := range out.Events {
+		if e.Kind == node.Opened {
+			d.opened++
+		}
+	}
+	for _, a := range out.Answers {
+		a.Done(a.Err)
+	}
+	if b := out.Commit; b != nil {
+		err := d.client.Commit(d.t.Context(), b)
+		d.inputs = append(d.inputs, func() { d.m.Committed(d.now, err) })
+	}
+	if keys := out.Get; keys != nil {
+		values, err := d.client.Get(d.t.Context(), keys...)
+		d.inputs = append(d.inputs, func() { d.m.Got(d.now, keys, values, err) })
+	}
+	for _, s := range out.Scans {
+		pages, err := s.Read(d.t.Context(), d.client)
+		d.inputs = append(d.inputs, func() { d.m.Scanned(d.now, s, pages, err) })
+	}
+	return len(d.inputs) > 0 || d.m.HasWork()
+}
+
+func TestManyWideCommandsAtOnceAreAppliedAndReadAboutOnce(t *testing.T) {
+	d := newManual(t)
+	for d.step() {
+	}
+	if d.opened != partition.Count {
+		t.Fatalf("%d partitions are open", d.opened)
+	}
+	var commands []*wide
+	answers := 0
+	for i := range 300 {
+		c := &wide{wiki: fmt.Sprintf("wiki%d", i%100), n: i}
+		commands = append(commands, c)
+		d.m.Submit(d.now, partition.Of(c.wiki), &partition.Call{Wiki: c.wiki, Command: c, Done: func(err error) {
+			answers++
+			if err != nil {
+				t.Errorf("a command was answered with %v, want nil", err)
+			}
+		}})
+	}
+	for d.step() {
+	}
+	if answers != len(commands) {
+		t.Errorf("%d of %d commands were answered", answers, len(commands))
+	}
+	for _, c := range commands {
+		if c.tries != 2 {
+			t.Errorf("a command was applied %d times, want 2: at its hint, and at what that says", c.tries)
+		}
+	}
+}
