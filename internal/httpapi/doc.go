@@ -19,8 +19,9 @@
 //
 // The interface has no tokens yet and trusts whoever reaches it, which on a loopback address includes
 // every web page in a browser of the machine. So changing requests from another origin are refused
-// (Sec-Fetch-Site, else Origin), and so is any request whose Host is neither a loopback name or
-// address nor the address listened on: a page whose name was made to lead here names itself there.
+// (Sec-Fetch-Site, else Origin), and so is any request of a browser whose Host is neither a loopback
+// name or address nor the address listened on: a page whose name was made to lead here names itself
+// there. Programs may name us as they like.
 //
 // # Invariants
 //

@@ -15,7 +15,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		own = hostOf(s.Listen)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Listen != "" && !knownHost(r.Host, own) {
+		if s.Listen != "" && fromBrowser(r) && !knownHost(r.Host, own) {
 			s.problem(w, r, http.StatusMisdirectedRequest, "forbidden", "Host",
 				"the request names the host "+clip(r.Host)+"; use a loopback name or address, such as "+s.Listen)
 			return
@@ -26,6 +26,13 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// fromBrowser reports whether a request carries what every browser adds by itself. Only there can a
+// name that a web page's owner chose lead to a loopback address. Programs name us as they know us: a
+// wiki behind a proxy that keeps the Host header must not lose its events to a refusal.
+func fromBrowser(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
 }
 
 // knownHost reports whether a Host header is a loopback name or address, or own. HTTP/1.0 has none.

@@ -90,11 +90,11 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	r.ready = false
 	r.do("GET", "/readyz", "", nil)
 	for _, path := range gets {
-		r.do("GET", path, "", func(r *http.Request) { r.Host = "evil.example" })
+		r.do("GET", path, "", rebound)
 		r.do("DELETE", path, "", nil)
 	}
 	for _, path := range posts {
-		r.do("POST", path, "[]", func(r *http.Request) { r.Host = "evil.example" })
+		r.do("POST", path, "[]", rebound)
 		r.do("POST", path, "[]", header("Sec-Fetch-Site", "cross-site"))
 		r.do("PUT", path, "[]", nil)
 	}
@@ -270,10 +270,14 @@ func TestWebPagesOfOthersMayNotAct(t *testing.T) {
 		"another port":            {"POST", func(r *http.Request) { r.Host = "127.0.0.1:1" }, 201},
 		"localhost":               {"POST", func(r *http.Request) { r.Host = "LOCALHOST" }, 201},
 		"IPv6":                    {"POST", func(r *http.Request) { r.Host = "[::1]:8192" }, 201},
+		"a proxy's name":          {"POST", func(r *http.Request) { r.Host = "bus.internal" }, 201},
 		"HTTP/1.0":                {"POST", func(r *http.Request) { r.Host = "" }, 201},
-		"rebound name":            {"POST", func(r *http.Request) { r.Host = "evil.example:8192" }, 421},
-		"rebound name, reading":   {"GET", func(r *http.Request) { r.Host = "evil.example" }, 421},
-		"name that looks alike":   {"GET", func(r *http.Request) { r.Host = "127.0.0.1.evil.example" }, 421},
+		"rebound name": {"POST", func(r *http.Request) {
+			r.Host = "evil.example:8192"
+			r.Header.Set("Origin", "http://evil.example:8192")
+		}, 421},
+		"rebound name, reading": {"GET", func(r *http.Request) { r.Host = "evil.example"; r.Header.Set("Sec-Fetch-Site", "same-origin") }, 421},
+		"name that looks alike": {"GET", func(r *http.Request) { r.Host = "127.0.0.1.evil.example"; r.Header.Set("Sec-Fetch-Site", "none") }, 421},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if w := r.do(c.method, "/v1/jobs", "", c.change); w.Code != c.want {
@@ -281,6 +285,12 @@ func TestWebPagesOfOthersMayNotAct(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rebound makes a request that of a browser whose page has a name that was made to lead here.
+func rebound(r *http.Request) {
+	r.Host = "evil.example"
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
 }
 
 func TestAClientThatLeftIsNotAnswered(t *testing.T) {
