@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"fmt"
 	"time"
 
 	"auwai/internal/eventlog"
@@ -49,7 +50,8 @@ type part struct {
 	machine  *partition.Machine
 	mem      *eventlog.Mem
 	sweepAt  time.Duration
-	sweeping int // ranges of the sweep that are not done
+	sweeping int            // ranges of the sweep that are not done
+	swept    map[int]string // by range of the sweep: what the last command began with
 }
 
 // task is one scan and the command made from it.
@@ -57,6 +59,8 @@ type task struct {
 	p       partition.ID
 	part    *part
 	stream  string // of a fold or expiry, "" for a sweep
+	sweep   int    // which range of a sweep
+	begins  string // what the command of a sweep begins with
 	build   func([]kv.Page) (partition.Command, error)
 	command partition.Command
 	built   bool
@@ -84,7 +88,7 @@ func (m *Machine) Event(now partition.Now, e node.Event) {
 		}
 		// The partitions of a node do not sweep all at once.
 		first := now.Mono + time.Minute + time.Duration(e.Partition)*time.Second
-		m.parts[e.Partition] = &part{machine: e.Machine, mem: mem, sweepAt: first}
+		m.parts[e.Partition] = &part{machine: e.Machine, mem: mem, sweepAt: first, swept: map[int]string{}}
 	case node.Closing, node.Closed:
 		m.parts[e.Partition] = nil
 	case node.SessionStarted, node.Resumed:
@@ -194,8 +198,8 @@ func (m *Machine) expire(h node.Host, id partition.ID, p *part, x eventlog.Expir
 // sweep starts a sweep of each kind of expiring key.
 func (m *Machine) sweep(now partition.Now, h node.Host, id partition.ID, p *part) {
 	at := p.mem.Steady(now)
-	for _, r := range jobqueue.SweepRanges(id, at) {
-		m.sweepRange(h, id, p, r, func(pages []kv.Page) (partition.Command, error) {
+	for i, r := range jobqueue.SweepRanges(id, at) {
+		m.sweepRange(h, id, p, sweepJobs+i, r, func(pages []kv.Page) (partition.Command, error) {
 			if len(pages[0].Entries) == 0 {
 				return nil, nil //nolint:nilnil // nothing to do is not an error
 			}
@@ -206,13 +210,13 @@ func (m *Machine) sweep(now partition.Now, h node.Host, id partition.ID, p *part
 			return c, nil
 		})
 	}
-	m.sweepRange(h, id, p, eventlog.SeenRange(id, at), func(pages []kv.Page) (partition.Command, error) {
+	m.sweepRange(h, id, p, sweepSeen, eventlog.SeenRange(id, at), func(pages []kv.Page) (partition.Command, error) {
 		if c := eventlog.SweepableSeen(pages[0].Entries); c != nil {
 			return c, nil
 		}
 		return nil, nil //nolint:nilnil // nothing to do is not an error
 	})
-	m.sweepRange(h, id, p, eventlog.PiecesRange(id), func(pages []kv.Page) (partition.Command, error) {
+	m.sweepRange(h, id, p, sweepPieces, eventlog.PiecesRange(id), func(pages []kv.Page) (partition.Command, error) {
 		if c := eventlog.SweepablePieces(pages[0].Entries, at); c != nil {
 			return c, nil
 		}
@@ -220,12 +224,28 @@ func (m *Machine) sweep(now partition.Now, h node.Host, id partition.ID, p *part
 	})
 }
 
-func (m *Machine) sweepRange(h node.Host, id partition.ID, p *part, r kv.Range, build func([]kv.Page) (partition.Command, error)) {
+// The ranges of a sweep.
+const (
+	sweepSeen = iota
+	sweepPieces
+	sweepJobs // and those after
+)
+
+func (m *Machine) sweepRange(h node.Host, id partition.ID, p *part, sweep int, r kv.Range, build func([]kv.Page) (partition.Command, error)) {
 	p.sweeping++
-	m.start(h, &task{p: id, part: p, build: build}, r)
+	t := &task{p: id, part: p, sweep: sweep}
+	t.build = func(pages []kv.Page) (partition.Command, error) {
+		if len(pages[0].Entries) > 0 {
+			e := pages[0].Entries[0]
+			t.begins = fmt.Sprintf("%s %d", e.Key, len(e.Value))
+		}
+		return build(pages)
+	}
+	m.start(h, t, r)
 }
 
-// submit sends the command of a task. A sweep that found something is due again at once.
+// submit sends the command of a task. A sweep that found something is due again at once, unless it
+// finds the same as before: stamps may be behind the clock that retention goes by.
 func (m *Machine) submit(now partition.Now, h node.Host, t *task) {
 	if m.parts[t.p] != t.part {
 		return
@@ -236,7 +256,10 @@ func (m *Machine) submit(now partition.Now, h node.Host, t *task) {
 	}
 	h.SubmitOwn(now, t.p, &partition.Call{Command: t.command, Done: func(err error) {
 		if err == nil && t.stream == "" {
-			t.part.sweepAt = 0
+			if t.part.swept[t.sweep] != t.begins {
+				t.part.sweepAt = 0
+			}
+			t.part.swept[t.sweep] = t.begins
 		}
 		if m.parts[t.p] == t.part {
 			m.settle(t, err)
