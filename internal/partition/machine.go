@@ -22,7 +22,7 @@ type Call struct {
 	rounds int
 	own    bool   // of the node itself: its answer waits for the truth
 	hinted bool   // its hint was looked up
-	read   uint64 // what it waits for, while it waits
+	read   uint64 // the read that it waits for
 	asked  int    // keys of its hint that are read for it, or were, since it is not applied yet
 	err    error
 	since  time.Duration
@@ -190,23 +190,14 @@ func (m *Machine) Idle() bool {
 // HasFresh reports whether Apply has something to try that is not waiting for a read.
 func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 && !m.held }
 
-// Wake has the calls tried again by the next Apply for which everything was read that they missed. Those
-// that missed something while a read was under way wait for the next one, and so do all behind them.
+// Wake has the calls that wait for reads looked at again by the next Apply.
 func (m *Machine) Wake() {
 	if len(m.waiting) == 0 {
 		return
 	}
 	clear(m.blocked)
-	var ready, rest []*Call
-	for _, c := range m.waiting {
-		if _, behind := m.blocked[c.Wiki]; behind || c.read > m.view.learned {
-			m.blocked[c.Wiki] = struct{}{}
-			rest = append(rest, c)
-			continue
-		}
-		ready = append(ready, c)
-	}
-	m.fresh, m.waiting = append(ready, m.fresh...), rest
+	m.fresh = append(m.waiting, m.fresh...)
+	m.waiting = nil
 }
 
 // Apply applies fresh calls until none is left or the group is full. Answers wait for the group, or
@@ -234,12 +225,11 @@ func (m *Machine) apply(now Now, asked bool) {
 		if m.poisoned != nil || m.view.Full() || asked && !c.hinted {
 			break
 		}
-		missed, room := m.ask(c)
-		if !room {
+		if !m.ask(c) {
 			break
 		}
 		done++
-		if _, behind := m.blocked[c.Wiki]; behind || missed {
+		if _, behind := m.blocked[c.Wiki]; behind || c.read > m.view.learned {
 			m.blocked[c.Wiki] = struct{}{}
 			m.waiting = append(m.waiting, c)
 			continue
@@ -347,19 +337,19 @@ func (m *Machine) protect(tx *Tx, c *Call) (err error) {
 	return c.Command.Apply(tx)
 }
 
-// ask looks a call's hint up, once, and wants what is not known. room is false, and nothing is done,
-// when so much is read for others that this call's values would be forgotten before its turn.
-func (m *Machine) ask(c *Call) (missed, room bool) {
+// ask looks a call's hint up, once, and wants what is not known. It refuses when so much is read for
+// others that this call's values would be forgotten before its turn.
+func (m *Machine) ask(c *Call) bool {
 	if c.hinted {
-		return false, true
+		return true
 	}
 	h, ok := c.Command.(Hinter)
 	if !ok {
 		c.hinted = true
-		return false, true
+		return true
 	}
 	if m.view.asked >= maxAsked {
-		return false, false
+		return false
 	}
 	c.hinted = true
 	m.hints = h.Reads(m.hints[:0], m.id)
@@ -370,7 +360,7 @@ func (m *Machine) ask(c *Call) (missed, room bool) {
 		}
 	}
 	m.view.asked += c.asked
-	return c.asked > 0, true
+	return true
 }
 
 // Sealed says that the group being built went into flight. Answers and effects that waited for
