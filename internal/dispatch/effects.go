@@ -154,7 +154,7 @@ func (m *Machine) rootMoved(p *part, moved jobqueue.RootMoved) {
 	// Removing moves the entries behind, so it waits until all have been looked at.
 	for _, at := range p.places[first:] {
 		for b := range pr.bands {
-			m.remove(pr, jobqueue.Band(b), at.Seq, at.ID) //nolint:gosec // a band
+			m.remove(pr, jobqueue.Band(b), at.Seq, at.ID)
 		}
 	}
 }

@@ -203,7 +203,7 @@ func (m *Machine) cursor(list []jobqueue.Cursor, p *part, j *jobqueue.Job) []job
 		for _, e := range w.arrived {
 			seq = min(seq, e.seq)
 		}
-		list = append(list, jobqueue.Cursor{Pair: pr.Pair, Band: jobqueue.Band(b), Seq: seq}) //nolint:gosec // a band
+		list = append(list, jobqueue.Cursor{Pair: pr.Pair, Band: jobqueue.Band(b), Seq: seq})
 	}
 	return list
 }

@@ -65,15 +65,16 @@ func TestAWikiThatTakesNoWorkIsHeldAndOthersAreNot(t *testing.T) {
 func TestAHeldWikiIsProbedWithOneJobAfterDoublingPauses(t *testing.T) {
 	r := heldRig(t, &policy{node: 4, batch: 5})
 	r.drainOthers("abwiki")
-	for _, pause := range []time.Duration{5, 10, 20, 40, 60, 60} {
+	for _, seconds := range []int{5, 10, 20, 40, 60, 60} {
+		pause := time.Duration(seconds) * time.Second
 		before := r.startsOf("aawiki")
-		r.advance(pause*time.Second - tick)
+		r.advance(pause - tick)
 		if n := r.startsOf("aawiki") - before; n != 0 {
-			t.Fatalf("%d attempts %d s after the last answer, want none", n, pause)
+			t.Fatalf("%d attempts %s after the last answer, want none", n, pause)
 		}
 		r.advance(2 * tick)
 		if n := r.startsOf("aawiki") - before; n != 1 {
-			t.Fatalf("%d attempts after %d s, want one probe", n, pause)
+			t.Fatalf("%d attempts after %s, want one probe", n, pause)
 		}
 		last := r.started[len(r.started)-1]
 		if len(last.Jobs) != 1 {

@@ -14,10 +14,8 @@ import (
 type load struct {
 	part    *part
 	due     bool // of the partition's timer, see due.go
-	nextDue bool
 	stage   loadStage
 	windows []*windowLoad
-	found   []*jobqueue.Job // records, in the order of keys
 	asked   []rootAsk
 	roots   []jobqueue.RootMoved // that moved during the load
 }
@@ -103,7 +101,7 @@ func (m *Machine) addWindows(l *load, pr *pair) {
 			continue
 		}
 		w.loading = true
-		l.windows = append(l.windows, &windowLoad{pr: pr, band: jobqueue.Band(b), scan: low}) //nolint:gosec // a band
+		l.windows = append(l.windows, &windowLoad{pr: pr, band: jobqueue.Band(b), scan: low})
 	}
 }
 

@@ -224,7 +224,7 @@ func (r *rig) submit(p partition.ID, wiki string, c partition.Command, done func
 type host struct{ *rig }
 
 func (h host) SubmitOwn(_ partition.Now, p partition.ID, c *partition.Call) {
-	h.commands = append(h.commands, c.Command)
+	h.rig.commands = append(h.rig.commands, c.Command)
 	if h.refuse != nil {
 		if err := h.refuse(c.Command); err != nil {
 			h.answer(c.Done, err)
@@ -235,13 +235,13 @@ func (h host) SubmitOwn(_ partition.Now, p partition.ID, c *partition.Call) {
 }
 
 func (h host) Scan(token uint64, ranges []kv.Range) {
-	h.scans = append(h.scans, scan{token: token, ranges: slices.Clone(ranges)})
+	h.rig.scans = append(h.rig.scans, scan{token: token, ranges: slices.Clone(ranges)})
 }
 
 func (h host) ScanThen(token uint64, ranges []kv.Range, _ func([]kv.Page)) { h.Scan(token, ranges) }
 
 func (h host) Fetch(token uint64, keys []kv.Key) {
-	h.scans = append(h.scans, scan{token: token, keys: slices.Clone(keys)})
+	h.rig.scans = append(h.rig.scans, scan{token: token, keys: slices.Clone(keys)})
 }
 
 func (h host) Settled(p partition.ID) { h.settled[p]++ }

@@ -68,8 +68,7 @@ func (m *Machine) next() *wiki {
 	if m.order.Len() > 0 {
 		first = m.order.list[0]
 	}
-	for i := len(m.freed) - 1; i >= 0; i-- {
-		q := m.freed[i]
+	for i, q := range slices.Backward(m.freed) {
 		limit := m.cfg.Policy.Queue(q.name).Concurrency
 		if len(q.waiters) == 0 || limit > 0 && q.running >= limit {
 			q.freed = false
@@ -168,7 +167,7 @@ func (m *Machine) startable(pr *pair, guard bool) (band jobqueue.Band, ok bool) 
 			m.ask(pr)
 		}
 		if w.head < len(w.list) && w.list[w.head].job != nil && (!ok || guard) {
-			band, ok = jobqueue.Band(b), true //nolint:gosec // a band
+			band, ok = jobqueue.Band(b), true
 		}
 	}
 	return band, ok && m.cfg.Policy.Held(pr.Pair) == ""

@@ -113,7 +113,7 @@ func FuzzKeysComeApartAsTheyWereMade(f *testing.F) {
 
 func FuzzAnyBytesAreDescribedAndRead(f *testing.F) {
 	mail := append(partition.Key(5, partition.FamilyMail), partition.SessionSender(77)...)
-	f.Add([]byte(tuple.Uint64(mail, 9)), []byte("kbody"))
+	f.Add(tuple.Uint64(mail, 9), []byte("kbody"))
 	f.Add([]byte{}, []byte{})
 	f.Add(partition.Key(5, partition.FamilyLaneOpen), []byte{1})
 	f.Add(append(partition.Key(5, partition.FamilyMail), 'p', 0), []byte{})

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 
 	"auwai/internal/kv"
@@ -17,7 +18,6 @@ type layer struct {
 	undo   []undoEntry
 	undoR  int  // length of ranges at the last mark
 	over   bool // a key or value since the mark is larger than stores take
-	number uint64
 }
 
 type undoEntry struct {
@@ -92,8 +92,7 @@ func (l *layer) mark() {
 }
 
 func (l *layer) rollback() {
-	for i := len(l.undo) - 1; i >= 0; i-- {
-		u := l.undo[i]
+	for _, u := range slices.Backward(l.undo) {
 		op := &l.ops[u.at]
 		if u.prev.Kind != 0 {
 			l.size += len(u.prev.Value) - len(op.Value)
@@ -140,4 +139,4 @@ func (l *layer) reset() {
 
 // stringOf returns the bytes as a string without a copy. Keys are not changed after they were given
 // to a layer, which is what makes this sound; it saves an allocation for each write.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // see above

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -138,10 +139,7 @@ func TestALayerIsWhatItsCommandsWroteOneAfterTheOther(t *testing.T) {
 		l := newLayer()
 		for range 12 {
 			l.mark()
-			next := map[string]string{}
-			for key, v := range model {
-				next[key] = v
-			}
+			next := maps.Clone(model)
 			for range rnd.IntN(6) {
 				write(l, next, rnd)
 			}

@@ -110,11 +110,11 @@ func TestNumbersOfALaneHaveNoGapsOverOwners(t *testing.T) {
 		}})
 		r.settle()
 		r.boot()
-		m = r.open(3, uint64(i+2)) //nolint:gosec // small
+		m = r.open(3, uint64(i+2))
 	}
 	r.open(5, 1)
 	for i, msg := range r.mail(5, partition.PartitionSender(3)) {
-		if msg.Seq != uint64(i+1) || string(msg.Body) != fmt.Sprint(i) { //nolint:gosec // small
+		if msg.Seq != uint64(i+1) || string(msg.Body) != fmt.Sprint(i) {
 			t.Fatalf("message %d has number %d and text %q", i, msg.Seq, msg.Body)
 		}
 	}
@@ -218,7 +218,7 @@ func TestASessionsLaneOpensWithItsFirstMessageAndIsClosedWhenDrained(t *testing.
 	to := r.open(5, 1)
 	sender := partition.SessionSender(session)
 	for seq, text := range []string{"one", "two"} {
-		r.view.MailWrites(5, sender, uint64(seq+1), 'k', []byte(text)) //nolint:gosec // small
+		r.view.MailWrites(5, sender, uint64(seq+1), 'k', []byte(text))
 	}
 	r.settle()
 	if n := len(r.store.Scan(partition.LanesRange(5))[0].Entries); n != 1 {

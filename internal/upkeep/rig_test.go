@@ -116,7 +116,7 @@ func (r *rig) answer(done func(error), err error) {
 type host struct{ *rig }
 
 func (h host) SubmitOwn(_ partition.Now, p partition.ID, c *partition.Call) {
-	h.commands = append(h.commands, strings.TrimPrefix(fmt.Sprintf("%T", c.Command), "*"))
+	h.rig.commands = append(h.rig.commands, strings.TrimPrefix(fmt.Sprintf("%T", c.Command), "*"))
 	if h.refuse != nil {
 		if err := h.refuse(c.Command); err != nil {
 			h.answer(c.Done, err)
@@ -129,8 +129,8 @@ func (h host) SubmitOwn(_ partition.Now, p partition.ID, c *partition.Call) {
 }
 
 func (h host) ScanThen(token uint64, ranges []kv.Range, digest func([]kv.Page)) {
-	h.asked++
-	h.scans = append(h.scans, scan{token, ranges, digest})
+	h.rig.asked++
+	h.rig.scans = append(h.rig.scans, scan{token, ranges, digest})
 }
 
 func (h host) Scan(uint64, []kv.Range) { h.t.Error("upkeep has nothing to scan in the loop") }
