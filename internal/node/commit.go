@@ -183,6 +183,7 @@ func (m *Machine) left() {
 	m.plan = nil
 	m.stopped = true
 	for p, part := range m.parts {
+		m.open[p], m.lanes[p] = nil, nil // reads for them may still come
 		if part.State() == partition.StateClosed {
 			continue
 		}
