@@ -14,11 +14,17 @@ type books struct {
 	w    *world
 	scan *scan
 	past map[ident.Suffix]*jobqueue.History
+
+	generations map[generation]struct{}
 }
 
 // account accounts for every job that was ever pushed.
 func (w *world) account(s *scan) {
-	b := &books{w: w, scan: s, past: map[ident.Suffix]*jobqueue.History{}}
+	b := &books{w: w, scan: s, past: map[ident.Suffix]*jobqueue.History{}, generations: map[generation]struct{}{}}
+	for _, x := range w.clients.pushes {
+		r := x.new.Root
+		b.generations[generation{x.new.Pair, r.Signature, r.Timestamp, r.IsRoot}] = struct{}{}
+	}
 	for p := range partition.ID(partition.Count) {
 		b.readHistory(p)
 	}
@@ -133,18 +139,21 @@ func (b *books) checkPast(h *jobqueue.History) {
 	}
 }
 
+// older reports whether a generation was pushed that supersedes the job: a later one, or a root job of
+// the same.
 func (b *books) older(h *jobqueue.History) bool {
-	if h.Root.Signature == "" || h.Root.Timestamp > h.Generation {
-		return false
-	}
-	for _, x := range b.w.clients.pushes {
-		r := x.new.Root
-		if x.new.Pair == h.Pair && r.Signature == h.Root.Signature && r.Timestamp == h.Generation &&
-			(r.IsRoot || h.Root.Timestamp < h.Generation) {
-			return true
-		}
-	}
-	return false
+	g := generation{h.Pair, h.Root.Signature, h.Generation, false}
+	_, any := b.generations[g]
+	g.root = true
+	_, root := b.generations[g]
+	return h.Root.Signature != "" && (h.Root.Timestamp < h.Generation && (any || root) || h.Root.Timestamp == h.Generation && root)
+}
+
+// generation is one of a root, as it was pushed.
+type generation struct {
+	jobqueue.Pair
+	signature, timestamp string
+	root                 bool
 }
 
 // checkMerged follows what a duplicate was merged into: what was done for it began after it came.

@@ -50,7 +50,7 @@ type clientCall struct {
 	at       time.Duration
 	answered bool
 	err      error
-	gaveUp   bool // the client does not wait any more
+	waits    bool // the client still waits, and will push again
 }
 
 // Outcomes of a call, as a client may take them.
@@ -62,12 +62,14 @@ func (c *clientCall) refused() bool {
 }
 
 // call makes a call to a node. done is called with the first answer.
-func (w *world) call(n *simNode, what string, done func(err error)) (*clientCall, func(error)) {
+func (w *world) call(n *simNode, what string, done func(err error, waited bool)) (*clientCall, func(error)) {
 	c := &clientCall{n: n, life: n.life, what: what, at: w.now}
 	w.clients.calls = append(w.clients.calls, c)
 	return c, func(err error) {
 		w.require(!c.answered, "a call has one answer", "%s to node %d at %s", what, n.index, c.at)
 		c.answered, c.err = true, err
+		waited := c.waits
+		c.waits = false
 		if err != nil && fault.KindOf(err) == fault.Internal && !isAskedFor(err) {
 			w.fail("no caller sees an internal error", "%s to node %d: %v", what, n.index, err)
 		}
@@ -76,7 +78,7 @@ func (w *world) call(n *simNode, what string, done func(err error)) (*clientCall
 			text = err.Error()
 		}
 		w.note(n.index, "answers "+what, 0, 0, text)
-		done(err)
+		done(err, waited)
 	}
 }
 
@@ -174,14 +176,13 @@ func (w *world) push(template []jobqueue.New, tries int) {
 	}
 	command := &jobqueue.Push{Jobs: jobs}
 	mailed := !n.opens(p) && w.chance(0.8) || w.chance(0.05)
-	var call *clientCall
-	call, done := w.call(n, "push", func(err error) {
+	call, done := w.call(n, "push", func(err error, waited bool) {
 		if err == nil && !mailed {
 			for i, r := range command.Results {
 				list[i].result = r
 			}
 		}
-		if err != nil && !call.gaveUp {
+		if err != nil && waited {
 			w.retryPush(template, tries)
 		}
 	})
@@ -200,9 +201,10 @@ func (w *world) push(template []jobqueue.New, tries int) {
 			n.m.Submit(now, p, &partition.Call{Wiki: jobs[0].Wiki, Command: command, Done: done})
 		})
 	}
+	call.waits = true
 	w.after(w.between(5*time.Second, 7*time.Second), func() {
-		if !call.answered {
-			call.gaveUp = true
+		if call.waits {
+			call.waits = false
 			w.retryPush(template, tries)
 		}
 	})
@@ -254,7 +256,7 @@ func (w *world) cancelJob() {
 		return
 	}
 	knew := x.call.acked() && !x.mailed && !x.result.Repeated
-	_, done := w.call(n, "cancel", func(err error) {
+	_, done := w.call(n, "cancel", func(err error, _ bool) {
 		x.cancelled = x.cancelled || err == nil
 		x.unknown = x.unknown || knew && err != nil && fault.KindOf(err) == fault.NotFound
 	})
@@ -277,7 +279,7 @@ func (w *world) retryJob() {
 			id = d
 		}
 	}
-	_, done := w.call(n, "retry", func(error) {})
+	_, done := w.call(n, "retry", func(error, bool) {})
 	n.input(func(now partition.Now) {
 		n.m.Submit(now, p, &partition.Call{Wiki: x.new.Wiki, Command: &jobqueue.Retry{Wiki: x.new.Wiki, ID: id}, Done: done})
 	})

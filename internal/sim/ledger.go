@@ -228,7 +228,7 @@ func (w *world) ledgerDeed(n *simNode) {
 		l.sent = append(l.sent, t)
 		w.report.Transfers++
 	}
-	call, done := w.call(n, "ledger", func(error) {})
+	call, done := w.call(n, "ledger", func(error, bool) {})
 	if t != nil {
 		t.call = call
 	}

@@ -16,14 +16,14 @@ func (w *world) start() {
 			}
 			w.after(w.between(0, 3*time.Second), n.boot)
 		}
-		w.work(w.between(15*time.Millisecond, 120*time.Millisecond))
+		w.work(w.between(20*time.Millisecond, 200*time.Millisecond))
 		if w.faults.every > 0 {
 			w.torment()
 		}
 	})
-	length := w.between(4*time.Second, 25*time.Second)
+	length := w.between(2*time.Second, 15*time.Second)
 	if w.chance(0.3) {
-		length += w.between(10*time.Second, 40*time.Second)
+		length += w.between(5*time.Second, 40*time.Second)
 	}
 	w.after(length, w.heal)
 }

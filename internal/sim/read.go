@@ -21,7 +21,10 @@ func (n *simNode) read(keys []kv.Key, scans []node.Scan) {
 	if len(scans) == 0 {
 		return
 	}
-	bundles := 1 + w.rng.IntN(3)
+	bundles := 1
+	if w.chance(0.3) {
+		bundles += 1 + w.rng.IntN(3)
+	}
 	for b := range bundles {
 		from, to := b*len(scans)/bundles, (b+1)*len(scans)/bundles
 		if from < to {

@@ -108,7 +108,7 @@ func (w *world) unrest() string {
 		return fmt.Sprintf("%d pushes are to be repeated", w.clients.again)
 	}
 	for _, c := range w.clients.calls {
-		if !c.answered && c.n.life == c.life {
+		if c.waits || !c.answered && c.n.life == c.life {
 			return fmt.Sprintf("%s to node %d at %s is not answered", c.what, c.n.index, c.at)
 		}
 	}
@@ -162,7 +162,7 @@ func (w *world) sweepAll(times, tries int) {
 		left++
 		for _, n := range w.nodes {
 			if n.opens(p) {
-				_, done := w.call(n, "sweep", func(error) {})
+				_, done := w.call(n, "sweep", func(error, bool) {})
 				n.input(func(now partition.Now) { n.m.Submit(now, p, &partition.Call{Command: c, Done: done}) })
 			}
 		}

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestSimulatedNodesKeepEveryInvariant(t *testing.T) {
 		t.Logf("%+v", report)
 		return
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // runs are short and their stores small
 	runs := number(t, "AUWAI_SIM_RUNS", shortRuns)
 	first := number(t, "AUWAI_SIM_FIRST", 1)
 	for seed := first; seed < first+runs; seed++ {

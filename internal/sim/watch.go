@@ -112,14 +112,18 @@ func (wt *watch) op(w *world, n *simNode, op *kv.Op, s ident.Session, pre *seen)
 		wt.mailOp(w, n, rest, s, pre)
 		return
 	}
-	w.require(owns, "only its owner writes in a partition", "session %d of node %d writes %s, which session %d owns", s, n.index, w.registry.Describe(op.Key), pre.owners[p].session)
+	if !owns {
+		w.fail("only its owner writes in a partition", "session %d of node %d writes %s, which session %d owns", s, n.index, w.registry.Describe(op.Key), pre.owners[p].session)
+	}
 	switch {
 	case f == partition.FamilyMeta:
 		high := sequenceOf(op.Value)
 		w.require(high >= wt.reserved[p], "reservations of sequence numbers rise", "partition %d: %d after %d", p, high, wt.reserved[p])
 		wt.reserved[p] = high
 	case f == jobqueue.FamReady && op.Kind == kv.KindSet:
-		w.require(!wt.places[string(op.Key)], "a place is never used twice", "%s", w.registry.Describe(op.Key))
+		if wt.places[string(op.Key)] {
+			w.fail("a place is never used twice", "%s", w.registry.Describe(op.Key))
+		}
 		wt.places[string(op.Key)] = true
 	}
 }
