@@ -38,6 +38,8 @@ type rig struct {
 	settled  map[partition.ID]int
 	commands []partition.Command // that dispatch has submitted
 
+	// driver, where set, starts attempts in goroutines of its own.
+	driver *dispatch.Driver
 	// refuse, where set, answers a command of dispatch with an error instead of taking it.
 	refuse func(partition.Command) error
 	// readFails, where set, fails the reads of dispatch.
@@ -295,8 +297,13 @@ func (r *rig) turn() (busy bool) {
 		a.Done(a.Err)
 	}
 	busy = r.answerReads() || busy
-	r.m.Step(r.clock, host{r})
-	busy = r.takeStarts() || busy || len(r.answers) > 0
+	if r.driver != nil {
+		r.driver.Step(r.clock, host{r})
+	} else {
+		r.m.Step(r.clock, host{r})
+		busy = r.takeStarts() || busy
+	}
+	busy = busy || len(r.answers) > 0
 	for _, p := range r.order {
 		busy = busy || r.parts[p].HasFresh() && !r.view.Full()
 	}

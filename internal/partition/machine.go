@@ -264,10 +264,7 @@ func (m *Machine) settle(c *Call) {
 
 // try applies one call. again means that the group has no room for it.
 func (m *Machine) try(c *Call) (applied, again bool) {
-	if err := m.reserve(); err != nil {
-		c.err = err
-		return true, false
-	}
+	m.reserve()
 	l := m.view.building
 	wasEmpty := l.empty()
 	l.mark()
@@ -423,9 +420,9 @@ const (
 
 func metaKey(p ID) kv.Key { return Key(p, FamilyMeta) }
 
-func (m *Machine) reserve() error {
+func (m *Machine) reserve() {
 	if m.seq+seqLow <= m.seqHigh && m.stamp <= m.stampHigh {
-		return nil
+		return
 	}
 	if m.seq+seqLow > m.seqHigh {
 		m.seqHigh = m.seq + seqReserve
@@ -437,7 +434,6 @@ func (m *Machine) reserve() error {
 	value := tuple.Uint64(nil, m.seqHigh)
 	value = tuple.Uint64(value, uint64(m.stampHigh)) //nolint:gosec // read back as an int64
 	m.view.building.put(kv.Op{Kind: kv.KindSet, Key: metaKey(m.id), Value: value})
-	return nil
 }
 
 func (m *Machine) nextSeq() uint64 {
