@@ -26,6 +26,7 @@ const (
 	loadPlaces loadStage = iota
 	loadRecords
 	loadRoots
+	loadInstall
 )
 
 type windowLoad struct {
@@ -157,8 +158,7 @@ func (m *Machine) windowRead(l *load, pages []kv.Page, err error) {
 				}
 			}
 		}
-		m.install(l)
-		return
+		l.stage = loadInstall
 	}
 	m.advance = append(m.advance, l)
 }
@@ -171,10 +171,13 @@ func (m *Machine) advanceLoads(h node.Host) {
 		if m.parts[l.part.id] != l.part {
 			continue
 		}
-		if l.stage == loadRecords {
+		switch l.stage {
+		case loadRecords:
 			m.fetchRecords(h, l)
-		} else {
+		case loadRoots:
 			m.fetchRoots(h, l)
+		default:
+			m.install(l)
 		}
 	}
 }
@@ -297,9 +300,10 @@ func (m *Machine) installJob(l *load, w *window, e entry) {
 	}
 	if e.job == nil {
 		// A ready key without a record: commands keep them together, so the key is left over.
-		// Or the command that ends the job is in the store, and the answer is on its way.
+		// Or the command that ends the job is in the store, and the answer is on its way; or it is
+		// another owner's, and this node does not know yet that it has lost the partition.
 		m.loaded -= w.remove(e.seq)
-		if l.part.mem.Changing(e.id) {
+		if m.suspended || l.part.mem.Changing(e.id) {
 			return
 		}
 		m.repaired("ready job " + e.id.String() + " has no record")
