@@ -85,7 +85,7 @@ func TestAFreeSlotOfAQueueGoesToAnotherWaiterWhenTheFirstIsBlocked(t *testing.T)
 // TestNoSlotIsEverLeftUnusedWhileAJobCouldTakeIt runs a farm of random limits and durations, and looks
 // after every step whether some waiting job could have been started.
 func TestNoSlotIsEverLeftUnusedWhileAJobCouldTakeIt(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		runRandomFarm(t, seed)
 	}
 }

@@ -159,7 +159,7 @@ func TestAReadThatFailsIsRepeated(t *testing.T) {
 // readers before they are acknowledged, and jobs that arrive, are cancelled, merged, superseded and
 // given back meanwhile.
 func TestNothingIsLostOrDoubledWhileWindowsAreRead(t *testing.T) {
-	for seed := range uint64(15) {
+	for seed := range uint64(10) {
 		newWindowRun(t, seed).run()
 	}
 }
