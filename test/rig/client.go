@@ -122,8 +122,12 @@ func (e *Editor) Edit(ctx context.Context, title, text string) (requestID string
 	return e.write(ctx, url.Values{"action": {"edit"}, "title": {title}, "text": {text}, "summary": {"by the rig"}})
 }
 
-// EditInner replaces the text that every page of the farm shows through the nested template.
+// EditInner replaces the text that every page of the farm shows through the nested template. It
+// begins with the next second: MediaWiki's times have no fractions, and a page that was rendered in
+// the second in which the jobs of the edit run counts as fresh, whoever runs them.
 func (e *Editor) EditInner(ctx context.Context, mark string) (requestID string, err error) {
+	now := time.Now()
+	Pause(ctx, now.Truncate(time.Second).Add(time.Second).Sub(now))
 	return e.Edit(ctx, "Template:Inner", "<span class=\"rig\">"+mark+" {{{1|}}}</span>")
 }
 
