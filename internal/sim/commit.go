@@ -60,6 +60,9 @@ func (n *simNode) drawFate() fate {
 	}
 	ft := fate{arrives: w.delay()}
 	ft.replies = ft.arrives + w.delay()
+	if cut, ok := n.cutFate(ft); ok {
+		return cut
+	}
 	r := w.rng.Float64()
 	pick := func(p float64) bool {
 		hit := r >= 0 && r < p

@@ -85,8 +85,56 @@ func (w *world) torment() {
 		n.stopInOrder()
 	case r < 80:
 		n.jump()
-	default:
+	case r < 94:
 		n.breakEngine()
+	default:
+		n.cut = cut{stage: cutHang}
+		w.note(n.index, "is about to be cut off from the store", 0, 0, "")
+	}
+}
+
+// cut is a way to the store that dies slowly: one commit arrives and its reply is lost after a while;
+// that is found out by sending it again; then nothing gets through. A node that trusts itself for too
+// long after this shows.
+type cut struct {
+	stage    cutStage
+	from, to time.Duration // reads fail
+}
+
+type cutStage uint8
+
+const (
+	cutNot  cutStage = iota
+	cutHang          // the next commit is the one whose reply is lost
+	cutPass          // the next one passes, and is refused
+	cutDead          // none passes until to
+)
+
+func (n *simNode) cutOff() bool { return n.cut.from <= n.w.now && n.w.now < n.cut.to }
+
+// cutFate draws the fate of a commit while a cut is under way; ok is false when there is none.
+func (n *simNode) cutFate(ft fate) (out fate, ok bool) {
+	w := n.w
+	switch n.cut.stage {
+	case cutHang:
+		n.cut.stage = cutPass
+		ft.replies += w.between(2*time.Second, 8*time.Second)
+		ft.lost = true
+		return ft, true
+	case cutPass:
+		from := w.now + ft.replies + 300*time.Millisecond
+		n.cut = cut{stage: cutDead, from: from, to: from + w.between(6*time.Second, 14*time.Second)}
+		return ft, true
+	case cutDead:
+		if w.now >= n.cut.to {
+			n.cut = cut{}
+			return ft, false
+		}
+		ft.arrives, ft.failed = never, w.chance(0.5)
+		ft.lost = !ft.failed
+		return ft, true
+	default:
+		return ft, false
 	}
 }
 

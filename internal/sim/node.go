@@ -29,6 +29,7 @@ type simNode struct {
 	skew   time.Duration // of the wall clock
 	paused time.Duration // until then no turn is taken
 	broken time.Duration // until then the way to the engine is bad
+	cut    cut
 
 	inputs    []func(now partition.Now)
 	results   []func(now partition.Now) // of attempts; taken before the tenant's step
@@ -74,7 +75,7 @@ func (n *simNode) realUntil(mono time.Duration) time.Duration {
 
 // boot starts a life.
 func (n *simNode) boot() {
-	n.up, n.draining, n.stopping, n.parcel = true, false, false, nil
+	n.up, n.draining, n.stopping, n.parcel, n.deadline = true, false, false, nil, 0
 	n.running = map[uint64]*attempt{}
 	n.m = node.New(node.Config{
 		Name: "node", Exclusive: n.w.policyExclusive(), Registry: n.w.registry, Domains: n.w.domains,

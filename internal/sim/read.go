@@ -36,7 +36,10 @@ func (n *simNode) read(keys []kv.Key, scans []node.Scan) {
 
 func (n *simNode) readFails() bool {
 	p := n.w.faults.read
-	if n.broken > n.w.now {
+	switch {
+	case n.cutOff():
+		p = 1
+	case n.broken > n.w.now:
 		p = 0.3
 	}
 	if !n.w.chance(p) {
@@ -44,6 +47,14 @@ func (n *simNode) readFails() bool {
 	}
 	n.w.report.ReadErrors++
 	return true
+}
+
+// way draws how long a read is on its way.
+func (n *simNode) way() time.Duration {
+	if n.broken > n.w.now && n.w.chance(0.2) {
+		return n.w.between(100*time.Millisecond, 8*time.Second)
+	}
+	return n.w.delay()
 }
 
 func (n *simNode) get(keys []kv.Key) {
@@ -56,9 +67,9 @@ func (n *simNode) get(keys []kv.Key) {
 		})
 		return
 	}
-	w.after(w.delay(), func() {
+	w.after(n.way(), func() {
 		values := w.server.Get(keys...)
-		w.after(w.delay(), func() {
+		w.after(n.way(), func() {
 			if n.life == life {
 				n.input(func(now partition.Now) { n.m.Got(now, keys, values, nil) })
 			}
@@ -76,12 +87,12 @@ func (n *simNode) scan(scans []node.Scan) {
 		})
 		return
 	}
-	w.after(w.delay(), func() {
+	w.after(n.way(), func() {
 		pages := make([][]kv.Page, len(scans))
 		for i := range scans {
 			pages[i] = w.readScan(&scans[i])
 		}
-		w.after(w.delay(), func() {
+		w.after(n.way(), func() {
 			if n.life == life {
 				n.input(func(now partition.Now) { n.scanned(now, scans, pages, nil) })
 			}

@@ -32,7 +32,7 @@ func (w *world) heal() {
 	slow := w.faults.slow
 	w.faults = faults{slow: min(slow, 100*time.Millisecond)}
 	for _, n := range w.nodes {
-		n.paused, n.broken, n.skew = 0, 0, 0
+		n.paused, n.broken, n.skew, n.cut = 0, 0, 0, cut{}
 		if n.up {
 			n.turnAt = -1
 			n.nudge(0)
