@@ -16,9 +16,11 @@
 //
 // # Stop
 //
-//  1. Dispatch starts nothing more; requests are answered as before.
+//  1. Dispatch starts nothing more; requests are answered as before, and their answers ask for another
+//     connection.
 //  2. Running jobs may end until the drain time; what still runs is stored as cut short.
-//  3. The socket is left (systemd keeps its own), open requests are finished.
+//  3. The socket is left (systemd keeps its own), every request on a connection that was accepted is
+//     answered.
 //  4. The node gives its partitions and its session up in one commit; the store is closed.
 //
 // # Failures

@@ -117,7 +117,7 @@ type service struct {
 	client  *mwrunner.Client
 	purge   *purgerunner.Runner
 	spools  *spoolRounds
-	http    *http.Server
+	front   *front
 
 	metrics   *telemetry.Metrics
 	inspector *inspect.Inspector
@@ -188,11 +188,11 @@ func (s *service) assemble(learned []farm.Wiki) error {
 		Settings: func() *intake.Settings { return settings }, Log: s.o.Logger, Hooks: s.metrics.Intake(),
 	}, learned)
 	s.spools = newSpoolRounds(cfg, s.client, s.o.Logger)
-	s.http = &http.Server{
+	s.front = newFront(&http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.o.Logger.With("part", "http").Handler(), slog.LevelWarn),
-	}
+	})
 	return nil
 }
 
@@ -215,12 +215,14 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	go func() { loopEnded <- s.loop.Run(work) }()
 	parts.Go(func() { _ = s.intake.Run(stopIntake) }) // returns nil
 	err := s.opened(ctx)
-	served := make(chan error, 1)
+	var asked time.Time
 	if err == nil {
-		go func() { served <- s.http.Serve(listener) }()
+		go s.front.serve(listener)
 		parts.Go(func() { s.spools.Run(stopSpools) })
 		s.ready(listener)
-		err = s.wait(ctx, served, loopEnded)
+		err = s.wait(ctx, loopEnded)
+		asked = time.Now()
+		s.front.leave()
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 		if err == nil {
 			s.log.Info("stopping", "drain", s.o.Drain)
@@ -238,18 +240,21 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	spoolsCancel()
-	s.closeHTTP(work)
+	if cut := s.front.close(work, time.Since(asked)); cut != nil {
+		s.log.Warn("the HTTP server could not end in order", "err", cut)
+	}
 	intakeCancel()
 	parts.Wait()
 	return errors.Join(err, s.end(loopEnded))
 }
 
 // wait returns when the service has to stop: nil when it was asked to.
-func (s *service) wait(ctx context.Context, served, loopEnded chan error) error {
+func (s *service) wait(ctx context.Context, loopEnded chan error) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-served:
+	case err := <-s.front.served:
+		s.front.served <- err
 		return fmt.Errorf("serve HTTP: %w", err)
 	case err := <-loopEnded:
 		loopEnded <- err
@@ -313,18 +318,6 @@ func (s *service) drain(ctx context.Context) {
 			s.log.Warn("running attempts could not be stored in time; they are found as claims")
 			return
 		}
-	}
-}
-
-// httpStop bounds the time in which open requests are finished.
-const httpStop = 10 * time.Second
-
-func (s *service) closeHTTP(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, httpStop)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		s.log.Warn("requests were cut off", "err", err)
-		_ = s.http.Close()
 	}
 }
 
