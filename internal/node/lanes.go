@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -290,6 +291,8 @@ func (m *Machine) Mail(now partition.Now, to partition.ID, kind byte, body []byt
 		m.answer(done, ErrStopping)
 	case len(l.sizes) >= maxLaneMessages || l.bytes >= maxLaneBytes || len(m.mail.waiting) >= maxLaneMessages:
 		m.answer(done, ErrLaneFull)
+	case len(body) >= kv.MaxValue:
+		m.answer(done, fmt.Errorf("node: a message of %d bytes, it has to be below %d: %w", len(body), kv.MaxValue, kv.ErrTooLarge))
 	default:
 		m.mail.waiting = append(m.mail.waiting, &letter{to, kind, body, done, now.Mono})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"auwai/internal/ident"
+	"auwai/internal/kv"
 	"auwai/internal/kv/memkv"
 	"auwai/internal/node"
 	"auwai/internal/partition"
@@ -170,5 +171,16 @@ func TestMailIsAppliedExactlyOnce(t *testing.T) {
 		if c.result > 102 {
 			t.Fatalf("counter is %d, more than was sent", c.result-1)
 		}
+	}
+}
+
+func TestAMessageThatNoStoreTakesIsRefusedAndHarmsNothing(t *testing.T) {
+	l, stop := running(t, memkv.NewServer(), 1)
+	defer stop()
+	if err := l.Mail(t.Context(), partition.Of("a"), 'a', make([]byte, kv.MaxValue)); !errors.Is(err, kv.ErrTooLarge) {
+		t.Errorf("Mail() = %v, want %v", err, kv.ErrTooLarge)
+	}
+	if err := l.Mail(t.Context(), partition.Of("a"), 'a', []byte("a")); err != nil {
+		t.Errorf("Mail() = %v after a refused message, want nil", err)
 	}
 }
