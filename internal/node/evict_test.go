@@ -53,12 +53,12 @@ func (c *wide) Apply(tx *partition.Tx) error {
 // manual drives a machine by its inputs alone: its clock stands still, so nothing is helped along by
 // time.
 type manual struct {
-	t      *testing.T
-	m      *node.Machine
-	now    partition.Now
-	client *memkv.Client
-	inputs []func()
-	opened int
+	t                *testing.T
+	m                *node.Machine
+	now              partition.Now
+	client           *memkv.Client
+	inputs           []func()
+	opened, poisoned int // events of these kinds
 }
 
 func newManual(t *testing.T) *manual {
@@ -77,8 +77,12 @@ func (d *manual) step() bool {
 	}
 	out := d.m.Flush(d.now)
 	for _, e := range out.Events {
-		if e.Kind == node.Opened {
+		switch e.Kind {
+		case node.Opened:
 			d.opened++
+		case node.Poisoned:
+			d.poisoned++
+		default:
 		}
 	}
 	for _, a := range out.Answers {

@@ -58,9 +58,10 @@ type Machine struct {
 	stopping bool
 	stopped  bool
 
-	open  [partition.Count]*opening
-	lanes [partition.Count]*inbox
-	mail  outbox
+	open   [partition.Count]*opening
+	pauses [partition.Count]pause // of partitions that are poisoned again and again
+	lanes  [partition.Count]*inbox
+	mail   outbox
 
 	orphans  []orphan      // applied in partitions that were closed since
 	durable  uint64        // groups that became durable

@@ -3,6 +3,7 @@ package node
 import (
 	"time"
 
+	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
@@ -21,9 +22,11 @@ type opening struct {
 	epoch   uint64
 	unclean bool
 	reopen  bool
-	after   uint64 // count of durable groups to wait for
-	ranges  int    // resident ranges still being read
-	left    int    // first commands not yet answered
+	begun   bool          // reopen: after and until are known
+	after   uint64        // count of durable groups to wait for
+	until   time.Duration // the moment to wait for
+	ranges  int           // resident ranges still being read
+	left    int           // first commands not yet answered
 	failed  error
 }
 
@@ -120,13 +123,15 @@ func (m *Machine) beginOpening(now partition.Now, p partition.ID, epoch uint64, 
 // progress moves an opening on as far as it can go now.
 func (m *Machine) progress(now partition.Now, p partition.ID) {
 	o := m.open[p]
-	if o.reopen && o.after == 0 {
+	if o.reopen && !o.begun {
+		o.begun = true
 		o.epoch = m.parts[p].Epoch()
 		o.after = m.groupsUnderWay()
+		o.until = now.Mono + m.pauses[p].next(now.Mono)
 	}
 	switch o.stage {
 	case stageSettle:
-		if m.durable < o.after {
+		if m.durable < o.after || now.Mono < o.until {
 			return
 		}
 		if o.reopen {
@@ -145,6 +150,29 @@ func (m *Machine) progress(now partition.Now, p partition.ID) {
 		}
 	case stageAgain, stageLoad:
 	}
+}
+
+// pause is how long a partition stays closed that is poisoned again and again: what it is read again
+// from is the same each time.
+type pause struct {
+	at, wait time.Duration
+}
+
+const (
+	pauseFirst = 50 * time.Millisecond
+	pauseMost  = 10 * time.Second
+	pauseOver  = time.Minute // without a failure
+)
+
+// next returns the pause after a failure at a moment: none after the first one.
+func (w *pause) next(now time.Duration) time.Duration {
+	if w.at == 0 || now-w.at > pauseOver {
+		w.wait = 0
+	} else {
+		w.wait = min(max(2*w.wait, pauseFirst), pauseMost)
+	}
+	w.at = now
+	return w.wait
 }
 
 // groupsUnderWay returns the count of durable groups after which everything written so far is
@@ -208,7 +236,11 @@ func (m *Machine) openDomains(now partition.Now, p partition.ID, o *opening) {
 	}
 	o.stage = stageFirst
 	for _, d := range m.cfg.Domains {
-		mem, first := d.Open(in)
+		mem, first, err := openDomain(d, in)
+		if err != nil {
+			m.poison(p, err)
+			return
+		}
 		part.SetMem(d.Slot(), mem)
 		for _, c := range first {
 			o.left++
@@ -220,6 +252,17 @@ func (m *Machine) openDomains(now partition.Now, p partition.ID, o *opening) {
 			}}, true)
 		}
 	}
+}
+
+// openDomain opens a domain. What it finds may be malformed: then it panics, like a command.
+func openDomain(d partition.Domain, in partition.Opening) (mem any, first []partition.Command, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fault.Newf(fault.Internal, "node: open %T in partition %d: %v", d, in.Partition, r)
+		}
+	}()
+	mem, first = d.Open(in)
+	return mem, first, nil
 }
 
 func (m *Machine) opened(p partition.ID, o *opening) {
