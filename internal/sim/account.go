@@ -143,10 +143,10 @@ func (b *books) checkPast(h *jobqueue.History) {
 // the same.
 func (b *books) older(h *jobqueue.History) bool {
 	g := generation{h.Pair, h.Root.Signature, h.Generation, false}
-	_, any := b.generations[g]
+	_, leaf := b.generations[g]
 	g.root = true
 	_, root := b.generations[g]
-	return h.Root.Signature != "" && (h.Root.Timestamp < h.Generation && (any || root) || h.Root.Timestamp == h.Generation && root)
+	return h.Root.Signature != "" && (h.Root.Timestamp < h.Generation && (leaf || root) || h.Root.Timestamp == h.Generation && root)
 }
 
 // generation is one of a root, as it was pushed.

@@ -235,7 +235,7 @@ func (w *world) checkStore() *scan {
 func (s *scan) checkJobs() {
 	for _, n := range s.order {
 		j := s.jobs[n]
-		want := ""
+		var want string
 		switch j.State {
 		case jobqueue.Ready:
 			want = fmt.Sprintf("ready %d %d", j.Band, j.Seq)
@@ -296,7 +296,7 @@ func (s *scan) checkLanes() {
 		}
 		s.w.require(len(l.mail) == 0 || l.open, "mail has an open lane", "from %s to partition %d", n.sender, n.p)
 		if _, ok := n.sender.Session(); !ok {
-			last := l.cursor + uint64(len(l.mail)) //nolint:gosec // positive
+			last := l.cursor + uint64(len(l.mail))
 			s.w.require(s.sent[n] == last, "what was sent is applied or waits", "from %s to partition %d: %d sent, %d applied, %d wait", n.sender, n.p, s.sent[n], l.cursor, len(l.mail))
 		}
 	}

@@ -94,7 +94,7 @@ func (w *world) unrest() string {
 	share := map[ident.Session]int{}
 	for p, o := range w.watch.owners {
 		n := live[o.session]
-		if n == nil || !n.opens(partition.ID(p)) { //nolint:gosec // a partition
+		if n == nil || !n.opens(partition.ID(p)) {
 			return fmt.Sprintf("partition %d is not open at its owner %+v", p, o)
 		}
 		share[o.session]++

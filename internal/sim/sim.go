@@ -29,8 +29,8 @@ type Report struct {
 	ReadErrors, CommitErrors                                    int
 }
 
-// Violation is an invariant that did not hold, with the events that led there.
-type Violation struct {
+// ViolationError is an invariant that did not hold, with the events that led there.
+type ViolationError struct {
 	Seed      uint64
 	Step      int
 	Invariant string
@@ -39,7 +39,7 @@ type Violation struct {
 }
 
 // Error tells the whole story.
-func (v *Violation) Error() string {
+func (v *ViolationError) Error() string {
 	var b strings.Builder
 	for _, line := range v.Trace {
 		b.WriteString(line)
@@ -49,14 +49,14 @@ func (v *Violation) Error() string {
 	return b.String()
 }
 
-// Run simulates one seed. It returns a *Violation when an invariant did not hold.
+// Run simulates one seed. It returns a *ViolationError when an invariant did not hold.
 func Run(seed uint64, o Options) (report Report, err error) {
 	w := newWorld(seed, o)
 	defer func() {
 		report = w.finish()
 		switch r := recover().(type) {
 		case nil:
-		case *Violation:
+		case *ViolationError:
 			err = r
 		default:
 			err = w.violation("no panic", "%v\n%s", r, debug.Stack())
@@ -66,8 +66,8 @@ func Run(seed uint64, o Options) (report Report, err error) {
 	return report, nil
 }
 
-func (w *world) violation(invariant, format string, args ...any) *Violation {
-	return &Violation{
+func (w *world) violation(invariant, format string, args ...any) *ViolationError {
+	return &ViolationError{
 		Seed: w.seed, Step: w.report.Steps, Invariant: invariant,
 		Detail: fmt.Sprintf(format, args...), Trace: w.trace.lines(),
 	}
