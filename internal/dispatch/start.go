@@ -158,8 +158,8 @@ func (m *Machine) choose(w *wiki) (best candidate, found bool) {
 // startable returns the band of a pair that has a job in memory; it asks for reading when the window
 // runs low.
 func (m *Machine) startable(pr *pair, guard bool) (band jobqueue.Band, ok bool) {
-	if pr.part.closing {
-		return 0, false
+	if pr.part.closing || m.cfg.Policy.Held(pr.Pair) != "" {
+		return 0, false // and nothing of it is read: there may be thousands of such wikis
 	}
 	for b := range pr.bands {
 		w := &pr.bands[b]
@@ -170,7 +170,7 @@ func (m *Machine) startable(pr *pair, guard bool) (band jobqueue.Band, ok bool) 
 			band, ok = jobqueue.Band(b), true
 		}
 	}
-	return band, ok && m.cfg.Policy.Held(pr.Pair) == ""
+	return band, ok
 }
 
 // slotFree checks the limits of the pair and its queue; a pair that waits for its queue is noted.
