@@ -28,6 +28,7 @@
 // so those are committed alone; anything else, the session is over and all memory is dropped.
 //
 // Callers wait for durability; after 4 s they are answered with kind Unknown and may repeat.
+// While a commit takes longer than that, nothing more is taken: it would gather in memory.
 //
 // # Ownership
 //

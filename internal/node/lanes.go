@@ -289,6 +289,8 @@ func (m *Machine) Mail(now partition.Now, to partition.ID, kind byte, body []byt
 	switch {
 	case m.stopping:
 		m.answer(done, ErrStopping)
+	case m.stalled(now):
+		m.answer(done, ErrStalled)
 	case len(l.sizes) >= maxLaneMessages || l.bytes >= maxLaneBytes || len(m.mail.waiting) >= maxLaneMessages:
 		m.answer(done, ErrLaneFull)
 	case len(body) >= kv.MaxValue:

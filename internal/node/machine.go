@@ -33,6 +33,8 @@ var (
 	ErrLostUnknown = fault.New(fault.Unknown, "node: the session ended during the commit; repeat the request")
 	ErrOverdue     = fault.New(fault.Unknown, "node: the outcome is not known yet; repeat the request")
 	ErrStopping    = fault.New(fault.Unavailable, "node: stopping")
+	// ErrStalled answers calls that come while a commit hangs.
+	ErrStalled = fault.New(fault.Unavailable, "node: the store does not answer; repeat the request later")
 )
 
 // Machine is the node's step machine. Inputs are its methods, which take the moment; Flush returns
@@ -197,9 +199,20 @@ func (m *Machine) Entries(p partition.ID, prefix kv.Key) []kv.Entry {
 	return m.view.Resident(p, prefix)
 }
 
-// Submit hands a call to a partition that is open here; otherwise it answers at once.
+// Submit hands a call to a partition that is open here; otherwise, and while the store does not answer,
+// it answers at once.
 func (m *Machine) Submit(now partition.Now, p partition.ID, c *partition.Call) {
+	if m.stalled(now) {
+		m.answer(c.Done, ErrStalled)
+		return
+	}
 	m.submit(now, p, c, false)
+}
+
+// stalled reports whether the commit under way takes so long that callers are not kept waiting for it.
+// What they bring would gather in memory without a bound.
+func (m *Machine) stalled(now partition.Now) bool {
+	return m.commit.kind != commitNone && now.Mono-m.commit.first >= answerWithin
 }
 
 // SubmitOwn is Submit for the tenant, which may also write while a partition is closing.
