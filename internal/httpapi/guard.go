@@ -31,8 +31,18 @@ func (s *server) guarded(next http.Handler) http.Handler {
 // fromBrowser reports whether a request carries what every browser adds by itself. Only there can a
 // name that a web page's owner chose lead to a loopback address. Programs name us as they know us: a
 // wiki behind a proxy that keeps the Host header must not lose its events to a refusal.
+//
+// Sec-Fetch-Site is not enough: a browser leaves it out where it does not trust the URL, and it does
+// not trust plain HTTP to a rebound name (Fetch Metadata, section 2). Reading there has no Origin
+// either. Accept-Language is always added (Fetch, HTTP-network-or-cache fetch), and a page can change
+// it but not take it away.
 func fromBrowser(r *http.Request) bool {
-	return r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
+	for _, name := range []string{"Sec-Fetch-Site", "Origin", "Accept-Language"} {
+		if _, ok := r.Header[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // knownHost reports whether a Host header is a loopback name or address, or own. HTTP/1.0 has none.

@@ -276,8 +276,10 @@ func TestWebPagesOfOthersMayNotAct(t *testing.T) {
 			r.Host = "evil.example:8192"
 			r.Header.Set("Origin", "http://evil.example:8192")
 		}, 421},
-		"rebound name, reading": {"GET", func(r *http.Request) { r.Host = "evil.example"; r.Header.Set("Sec-Fetch-Site", "same-origin") }, 421},
-		"name that looks alike": {"GET", func(r *http.Request) { r.Host = "127.0.0.1.evil.example"; r.Header.Set("Sec-Fetch-Site", "none") }, 421},
+		"rebound name that the browser does not trust": {"GET", func(r *http.Request) { r.Host = "evil.example"; r.Header.Set("Accept-Language", "") }, 421},
+		"a proxy's name, reading":                      {"GET", func(r *http.Request) { r.Host = "bus.internal" }, 200},
+		"rebound name, reading":                        {"GET", func(r *http.Request) { r.Host = "evil.example"; r.Header.Set("Sec-Fetch-Site", "same-origin") }, 421},
+		"name that looks alike":                        {"GET", func(r *http.Request) { r.Host = "127.0.0.1.evil.example"; r.Header.Set("Sec-Fetch-Site", "none") }, 421},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if w := r.do(c.method, "/v1/jobs", "", c.change); w.Code != c.want {

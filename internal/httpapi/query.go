@@ -35,7 +35,7 @@ func readQuery(r *http.Request, known ...string) (query, error) {
 	}
 	if s := q.text["limit"]; s != "" {
 		if q.limit, err = strconv.Atoi(s); err != nil || q.limit < 1 {
-			return q, fault.Field("limit", "is %q; a number from 1 on is expected", clip(s))
+			return q, fault.Field("limit", "is %q; a number from 1 to 1000 is expected", clip(s))
 		}
 	}
 	return q, nil
