@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -63,6 +64,9 @@ func (r *reader) layers(c *Config, n *yaml.Node, path string) {
 
 // wrongServer says why s is no server, "" when it is one.
 func wrongServer(s string) string {
+	if strings.Contains(s, "/") {
+		return "which is more than an address and a port"
+	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return "which has no port"

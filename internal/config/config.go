@@ -118,14 +118,14 @@ func (r *reader) parse(text []byte) *Config {
 	case errors.Is(err, io.EOF):
 		return c // an empty file
 	case err != nil:
-		r.syntax(err)
+		r.syntax(err, text)
 		return c
 	}
 	switch err := d.Decode(&more); {
 	case err == nil:
 		r.fault(&more, "", "a second document begins here; one file is one document")
 	case !errors.Is(err, io.EOF):
-		r.syntax(err)
+		r.syntax(err, text)
 		return c
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
@@ -155,7 +155,7 @@ func set[T any](dst *T) func(T, bool) {
 	}
 }
 
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, file []byte) {
 	pattern := regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?(.*)$`)
 	m := pattern.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	line, text := 1, err.Error() // the parser leaves the first line's number out
@@ -164,6 +164,9 @@ func (r *reader) syntax(err error) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
 		}
+	}
+	if lines := bytes.Split(file, []byte("\n")); line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+		text = "the line begins with a tab; indent with spaces"
 	}
 	r.faults = append(r.faults, Fault{File: r.file, Line: line, Text: "is not YAML: " + text})
 }

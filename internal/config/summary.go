@@ -27,9 +27,10 @@ func (c *Config) Summary() Summary {
 	s := Summary{
 		File: c.File, Listen: c.Listen, Data: c.Data, Concurrency: c.Concurrency,
 		Wikis: len(c.Wikis), Runners: map[string]int{}, Domains: len(c.domains),
-		Queues: slices.Sorted(maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
+		Queues: slices.AppendSeq([]string{}, maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
 		Rebound: plain(c.CDN.Rebound), Warnings: []string{},
 	}
+	slices.Sort(s.Queues)
 	for _, w := range c.Wikis {
 		s.Runners[w.Runner]++
 	}

@@ -89,7 +89,7 @@ func (r *reader) wikis(c *Config, n *yaml.Node, path string) {
 func (r *reader) claimDomains(c *Config, w *Wiki, key *yaml.Node, path string, lines map[string]*yaml.Node) {
 	for _, domain := range w.Domains {
 		if other, taken := c.domains[domain]; taken {
-			r.fault(key, path, "has the domain %s, which is that of %s in line %d; a domain is of one wiki", domain, other, lines[other].Line)
+			r.fault(key, path, "has the domain %s, which is that of %s in line %d; a domain is of one wiki: give this one another host", domain, other, lines[other].Line)
 			continue
 		}
 		c.domains[domain] = w.Name
