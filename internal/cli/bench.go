@@ -20,8 +20,8 @@ func (a *app) benchQueue() *cobra.Command {
 		Use:   "queue",
 		Short: "Measure the queue: enqueue, drain, and both at once",
 		Long: `Measure the real partition, queue and dispatcher on a fresh embedded store, with handlers that do
-nothing: enqueue N jobs, drain them, then N more with both at once. In the same run a raw log of single records gives the figure
-to compare with. The last line sums it up.`,
+nothing: enqueue N jobs, drain them, then N more with both at once. In the same run a raw log of
+single records gives the figure to compare with. The last line sums it up.`,
 		Example: `  auwai bench queue --jobs 200000 --batch 1 --producers 64
   auwai bench queue --jobs 500000 --batch 100 --producers 16 --json`,
 		Args: args(0, 0, ""),
@@ -62,8 +62,8 @@ func (a *app) benchIntake() *cobra.Command {
 		Use:   "intake",
 		Short: "Measure POST /v1/events: single events, and arrays of them",
 		Long: `Measure POST /v1/events by HTTP: single events, as MediaWiki sends them, then arrays. Without --server
-a service of its own is started in a temporary folder. With --server the events stay in that service's log, in the stream
-` + benchStream + ` of the wiki ` + benchWiki + `, until they expire.`,
+a service of its own is started in a temporary folder. With --server the events stay in that
+service's log, in the stream ` + benchStream + ` of the wiki ` + benchWiki + `, until they expire.`,
 		Example: `  auwai bench intake
   auwai bench intake --server http://127.0.0.1:8192 --events 5000`,
 		Args: args(0, 0, ""),

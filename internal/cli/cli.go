@@ -91,8 +91,10 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 		SilenceUsage:               true,
 		Args:                       cobra.ArbitraryArgs,
 		RunE:                       group,
+		Version:                    a.build().String(),
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON, as the API has it")
 	root.AddGroup(

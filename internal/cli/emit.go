@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -131,6 +132,9 @@ func readEvents(in io.Reader, post func(body []byte, events int) error) error {
 		err := decoder.Decode(&value)
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if _, unread := errors.AsType[*fs.PathError](err); unread {
+			return errors.Join(flush(), err)
 		}
 		if err != nil {
 			return errors.Join(flush(), fmt.Errorf("event %d is no JSON: %w", all+1, err))

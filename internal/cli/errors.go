@@ -6,6 +6,9 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +45,7 @@ func (a *app) report(c *cobra.Command, err error) int {
 		showFaults(a.stderr, f)
 		return exitFailed
 	}
-	fmt.Fprintf(a.stderr, "%s: %s\n", c.CommandPath(), err)
+	fmt.Fprintf(a.stderr, "%s: %s\n", c.CommandPath(), a.words(err))
 	if remedy := a.remedy(err); remedy != "" {
 		fmt.Fprintf(a.stderr, "%s\n", remedy)
 	}
@@ -57,6 +60,41 @@ func showFaults(w io.Writer, f *config.FaultsError) {
 	default:
 		fmt.Fprintf(w, "\n%d faults\n", n)
 	}
+}
+
+// badValue is how the reader of flags says that a value is wrong.
+const badValue = `^invalid argument "(.*)" for "(?:-\w, )?--([\w-]+)" flag: `
+
+// flagError puts a flag that cannot be read into words.
+func flagError(c *cobra.Command, err error) error {
+	m := regexp.MustCompile(badValue).FindStringSubmatch(err.Error())
+	if m == nil {
+		return usage("%s", err)
+	}
+	expected := "another value"
+	switch flag := c.Flags().Lookup(m[2]); {
+	case flag == nil:
+	case flag.Value.Type() == "duration":
+		expected = "a duration such as 500ms, 11s or 1h30m"
+	case flag.Value.Type() == "int":
+		expected = "a whole number"
+	case flag.Value.Type() == "bool":
+		expected = "true or false"
+	}
+	return usage("--%s is %q; %s is expected", m[2], oneLine(m[1], 80), expected)
+}
+
+// words is the text of an error; a connection that failed is told without its inner parts.
+func (a *app) words(err error) string {
+	request, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	cause, ok := errors.AsType[syscall.Errno](request)
+	if !ok {
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), request.Error(), "no connection to "+a.server+": "+cause.Error(), 1)
 }
 
 // remedy says what to do about an error, "" when the error says it.

@@ -115,7 +115,7 @@ func (a *app) row(j *api.Job) []string {
 		due = age(a.now().Sub(*j.RunAt))
 	}
 	return []string{
-		j.ID, j.State, j.Queue, j.Wiki, strconv.Itoa(j.Attempts), age(max(a.now().Sub(j.CreatedAt), 0)), due, oneLine(note(j), 100),
+		j.ID, j.State, j.Queue, j.Wiki, strconv.Itoa(j.Attempts), age(max(a.now().Sub(j.CreatedAt), 0)), due, oneLine(note(j), mostWords),
 	}
 }
 
@@ -249,7 +249,7 @@ func (a *app) act(verb, short string, do func(*client.Client, context.Context, s
 				}
 				if err != nil {
 					failed = true
-					fmt.Fprintf(a.stderr, "%s: %s\n", id, err)
+					fmt.Fprintf(a.stderr, "%s: %s\n", c.CommandPath(), err) // it names the job
 					continue
 				}
 				actions = append(actions, action)

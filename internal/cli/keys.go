@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,9 @@ import (
 	"auwai/internal/kv"
 	"auwai/internal/kv/pebblekv"
 )
+
+// storeFile is in the folder of every store, and in no other.
+const storeFile = "AUWAI-FORMAT"
 
 // keyRow is a key in words.
 type keyRow struct {
@@ -31,9 +35,9 @@ func (a *app) keys() *cobra.Command {
 		Short: "Put keys of the store into words",
 		Long: `Put keys into words: hexadecimal ones from the command line or, one a line, from standard input; or,
 with --data, those of a store whose service is stopped.`,
-		Example: `  auwai keys 0007000120
+		Example: `  auwai keys 0011000120646f776e77696b690001640001
   auwai keys --data /var/lib/auwai --limit 20
-  auwai keys --data /var/lib/auwai --prefix 0007`,
+  auwai keys --data /var/lib/auwai --prefix 0011`,
 		RunE: func(c *cobra.Command, keys []string) error {
 			if a.deps.Registry == nil {
 				return errors.New("this program was built without the service")
@@ -77,6 +81,7 @@ type keyShower struct {
 func (a *app) keyShower() *keyShower { return &keyShower{app: a, rows: []keyRow{}} }
 
 func (s *keyShower) add(r keyRow) {
+	r.Words = strings.TrimSpace(r.Words)
 	switch {
 	case s.json:
 		s.rows = append(s.rows, r)
@@ -100,7 +105,7 @@ func (s *keyShower) end() error {
 func (a *app) eachKey(keys []string, f func(key []byte)) error {
 	decode := func(text string) error {
 		key, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
-		if err != nil {
+		if err != nil || len(key) == 0 {
 			return usage("%q is no key; write it in hexadecimal", oneLine(text, 80))
 		}
 		f(key)
@@ -131,12 +136,12 @@ func scanKeys(ctx context.Context, dir, prefix string, limit int, f func(kv.Entr
 	if err != nil {
 		return usage("--prefix is %q; write it in hexadecimal", prefix)
 	}
-	if entries, err := os.ReadDir(dir); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return fmt.Errorf("there is no store in %s", dir) // opening would make one
+	if _, err := os.Stat(filepath.Join(dir, storeFile)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no store in %s; name the folder that is data in the configuration", dir) // opening would make one
 	}
 	engine, err := pebblekv.Open(ctx, pebblekv.Config{Dir: dir})
 	if errors.Is(err, pebblekv.ErrInUse) {
-		return fmt.Errorf("%w\nStop the service, or copy the store, and try again", err)
+		return fmt.Errorf("the store in %s is in use; stop the service, or look at a snapshot of the folder", dir)
 	}
 	if err != nil {
 		return err

@@ -84,7 +84,7 @@ func (a *app) showQueues(page api.QueuePage) {
 			blocked = number(q.Blocked)
 		}
 		rows[i] = []string{
-			q.Wiki, q.Queue, number(q.Ready), number(q.Delayed), blocked, number(q.Running), number(q.Dead), oldest, oneLine(q.Held, 100),
+			q.Wiki, q.Queue, number(q.Ready), number(q.Delayed), blocked, number(q.Running), number(q.Dead), oldest, oneLine(q.Held, mostWords),
 		}
 	}
 	table(a.stdout, []column{

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +11,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"auwai/internal/config"
+	"auwai/internal/kv/pebblekv"
 	"auwai/internal/telemetry"
 )
 
@@ -37,7 +40,7 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 			}
 			logger, err := telemetry.NewLogger(a.stderr, format, level)
 			if err != nil {
-				return usage("%s", err)
+				return usage("--%s", err)
 			}
 			cfg, err := loadConfig(file, data, listen)
 			if err != nil {
@@ -49,7 +52,8 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 			for _, w := range cfg.Summary().Warnings {
 				logger.Warn("configuration", "warning", w)
 			}
-			return a.deps.Serve(c.Context(), ServeOptions{Config: cfg, Drain: drain, Logger: logger, Version: a.deps.Version})
+			err = a.deps.Serve(c.Context(), ServeOptions{Config: cfg, Drain: drain, Logger: logger, Version: a.deps.Version})
+			return startError(err, cfg)
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration file (default: none)")
@@ -59,6 +63,17 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 	c.Flags().StringVar(&format, "log-format", "text", "text or json")
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c
+}
+
+// startError puts into words what most often keeps a service from starting.
+func startError(err error, cfg *config.Config) error {
+	switch {
+	case errors.Is(err, pebblekv.ErrInUse):
+		return fmt.Errorf("the store in %s is in use: stop the auwai that runs on it, or name another folder with --data", cfg.Data)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use: stop what listens there, or name another address with --listen", cfg.Listen)
+	}
+	return err
 }
 
 // loadConfig reads the configuration; flags win.
@@ -139,24 +154,21 @@ func showSummary(w io.Writer, s config.Summary) {
 	for _, k := range slices.Sorted(maps.Keys(s.Runners)) {
 		kinds = append(kinds, fmt.Sprintf("%d %s", s.Runners[k], k))
 	}
-	row("wikis", "%d with %d domains (%s)", s.Wikis, s.Domains, orNone(strings.Join(kinds, ", ")))
-	row("queues", "%s", orNone(strings.Join(s.Queues, ", ")))
+	row("wikis", "%d", s.Wikis)
+	if s.Wikis > 0 {
+		row("domains", "%d", s.Domains)
+		row("runners", "%s", strings.Join(kinds, ", "))
+	}
+	row("queues", "%s", cmp.Or(strings.Join(s.Queues, ", "), "none by name: all as default"))
 	switch {
 	case s.Layers == 0:
 		row("cdn", "none: purges make no jobs")
 	default:
-		row("cdn", "%d layers, %d servers, rebound %s", s.Layers, s.Servers, s.Rebound)
+		row("cdn", "%s, %s, rebound %s", plural(s.Layers, "layer", "layers"), plural(s.Servers, "server", "servers"), s.Rebound)
 	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s\n", warning)
 	}
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 func (a *app) version() *cobra.Command {
@@ -166,19 +178,27 @@ func (a *app) version() *cobra.Command {
 		Example: "  auwai version --json",
 		Args:    args(0, 0, ""),
 		RunE: func(*cobra.Command, []string) error {
-			v := struct {
-				Version string `json:"version"`
-				Go      string `json:"go"`
-				System  string `json:"system"`
-			}{a.deps.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			if a.json {
-				return a.writeJSON(v)
+				return a.writeJSON(a.build())
 			}
-			_, err := fmt.Fprintf(a.stdout, "auwai %s (%s, %s)\n", v.Version, v.Go, v.System)
+			_, err := fmt.Fprintln(a.stdout, a.build())
 			return err
 		},
 	}
 }
+
+// build is what this program was made from.
+type build struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
+}
+
+func (a *app) build() build {
+	return build{a.deps.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+func (b build) String() string { return fmt.Sprintf("auwai %s (%s, %s)", b.Version, b.Go, b.System) }
 
 // writeJSON writes one document to stdout.
 func (a *app) writeJSON(v any) error {

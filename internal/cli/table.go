@@ -50,6 +50,9 @@ func table(w io.Writer, columns []column, rows [][]string) {
 	}
 }
 
+// mostWords bounds a reason in the last column of a table: a cause, and what to do about it.
+const mostWords = 160
+
 // oneLine makes a text fit for a cell.
 func oneLine(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
