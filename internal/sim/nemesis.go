@@ -62,6 +62,7 @@ func (w *world) drawFaults() {
 	if w.chance(0.85) {
 		f.every = w.between(time.Second, 10*time.Second)
 	}
+	w.calm = f.every == 0
 }
 
 func (w *world) policyExclusive() bool { return w.policy.exclusive }

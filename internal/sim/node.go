@@ -92,7 +92,7 @@ func (n *simNode) boot() {
 // newSession draws a number; now and then one that another node uses. Not where sessions end: numbers
 // are random, of 40 bits, so that one that is over is never drawn again, and nothing else guards it.
 func (n *simNode) newSession() ident.Session {
-	if n.w.faults.every == 0 && n.w.chance(0.2) {
+	if n.w.calm && n.w.chance(0.2) {
 		if other := n.w.nodes[n.w.rng.IntN(len(n.w.nodes))]; other.up && other != n && other.m != nil {
 			return other.m.Session()
 		}

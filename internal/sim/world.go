@@ -32,6 +32,7 @@ type world struct {
 	ledger   ledgerModel
 	workers  workers
 
+	calm    bool // there is no nemesis
 	loaded  bool // clients and nemesis are at work
 	over    bool
 	checked int // step of the last check of the whole store
