@@ -19,8 +19,9 @@ import (
 
 // policy has no limit but the node's, which is 0 until the drain begins.
 type policy struct {
-	full int
-	open atomic.Bool
+	full  int
+	batch int // jobs that one attempt takes
+	open  atomic.Bool
 }
 
 func (p *policy) Concurrency() int {
@@ -36,7 +37,7 @@ func (p *policy) Queue(string) dispatch.QueuePolicy {
 func (p *policy) WikiConcurrency(string) int            { return 0 }
 func (p *policy) Held(jobqueue.Pair) string             { return "" }
 func (p *policy) Mismatch(jobqueue.Pair, string) string { return "" }
-func (p *policy) Batch(jobqueue.Pair) int               { return 1 }
+func (p *policy) Batch(jobqueue.Pair) int               { return p.batch }
 
 // noop is a runner that does nothing and counts.
 type noop struct {
@@ -60,6 +61,7 @@ func (n *noop) Run(_ context.Context, w runner.Work, report func(int, runner.Res
 	return nil
 }
 
+// Batch is not asked: the policy says it.
 func (n *noop) Batch(string) int { return 1 }
 
 // expect sets how many more jobs wait is to see.
@@ -131,7 +133,7 @@ func profile(path string) (stop func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(path) //nolint:gosec // named by the user
+	f, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("bench: profile: %w", err)
 	}

@@ -29,7 +29,7 @@ import (
 // QueueOptions says what "bench queue" measures.
 type QueueOptions struct {
 	Jobs      int    // of each phase
-	Batch     int    // jobs of one push
+	Batch     int    // jobs of one push, and at most of one attempt
 	Producers int    // pushes at once
 	Consumers int    // attempts at once
 	Payload   int    // bytes
@@ -52,7 +52,7 @@ type QueueResult struct {
 	CPUPer1M         float64 `json:"cpu_s_per_1M"`
 	RSSMB            float64 `json:"rss_mb"`      // with all jobs waiting, after the first phase
 	PeakRSSMB        float64 `json:"peak_rss_mb"` // of the whole run
-	RestartSeconds   float64 `json:"restart_s"`      // from open to the first started job, with all jobs waiting
+	RestartSeconds   float64 `json:"restart_s"`   // from open to the first started job, with all jobs waiting
 }
 
 // Line returns the result as the command's last line.
@@ -214,7 +214,7 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 		return nil, err
 	}
 	r := &rig{engine: engine, counted: &countingEngine{Engine: engine}, policy: &policy{}, runner: newNoop(), ended: make(chan error, 1)}
-	r.policy.full = o.Consumers
+	r.policy.full, r.policy.batch = o.Consumers, o.Batch
 	machine := node.New(node.Config{
 		Name: "bench", Exclusive: true, Registry: registry, Domains: domains,
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // not a secret

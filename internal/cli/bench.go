@@ -45,7 +45,7 @@ single records gives the figure to compare with. The last line sums it up.`,
 		},
 	}
 	c.Flags().IntVar(&o.Jobs, "jobs", 200_000, "jobs of each phase")
-	c.Flags().IntVar(&o.Batch, "batch", 1, "jobs of one push")
+	c.Flags().IntVar(&o.Batch, "batch", 1, "jobs of one push, and at most of one attempt")
 	c.Flags().IntVar(&o.Producers, "producers", 64, "pushes at once")
 	c.Flags().IntVar(&o.Consumers, "consumers", 64, "attempts at once")
 	c.Flags().IntVar(&o.Payload, "payload", 400, "bytes of a payload")
