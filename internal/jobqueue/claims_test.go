@@ -190,3 +190,27 @@ func TestAScanIsOutOfDateForWhatChangedMeanwhile(t *testing.T) {
 		t.Error("the note outlives the scan")
 	}
 }
+
+func TestCountsAreRightWhileAChangeOfAClaimIsOnItsWay(t *testing.T) {
+	r := newRig(t)
+	for range 3 {
+		push(t, r, jobqueue.New{})
+	}
+	first, second := claim(t, r), claim(t, r)
+	durable := r.Pair(links()).Counts
+	want := func(when string, ready, running int64) {
+		t.Helper()
+		got := r.Mem().Counts(links(), durable)
+		if got.Ready != ready || got.Running != running {
+			t.Errorf("%s: %d ready and %d running, want %d and %d", when, got.Ready, got.Running, ready, running)
+		}
+	}
+	want("claimed", 1, 2)
+	r.Apply(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{first, second}})
+	want("being stored", 1, 2)
+	r.Apply(&jobqueue.Finish{Outcomes: []jobqueue.Ended{ended(r, first, jobqueue.OutcomeDone)}})
+	want("one being ended", 1, 2)
+	r.Commit()
+	durable = r.Pair(links()).Counts
+	want("durable", 1, 1)
+}

@@ -18,6 +18,7 @@ type Mem struct {
 	ended   int // claims in running whose end is applied and not durable
 	dirty   map[ident.Suffix]int
 	perPair map[Pair]int64 // claims in memory only, those that ended left out
+	claims  map[Pair]int64 // all in running
 	// returned are jobs that went from a claim back to their old place: a cursor that was thought of
 	// while they were claimed must not pass them.
 	returned map[ident.Suffix]returnedTo
@@ -57,6 +58,7 @@ func NewMem() *Mem {
 		running: map[ident.Suffix]*Claim{},
 		dirty:   map[ident.Suffix]int{},
 		perPair: map[Pair]int64{},
+		claims:  map[Pair]int64{},
 		moved:   map[ident.Suffix]struct{}{},
 
 		returned: map[ident.Suffix]returnedTo{},
@@ -73,7 +75,7 @@ func (m *Mem) Claim(j *Job) (*Claim, bool) {
 		return nil, false
 	}
 	c := &Claim{Job: j}
-	m.running[j.ID] = c
+	m.hold(c)
 	m.perPair[j.Pair]++
 	return c, true
 }
@@ -86,7 +88,7 @@ func (m *Mem) Release(id ident.Suffix) bool {
 	if !ok || c.Stored || c.Storing || c.ended {
 		return false
 	}
-	delete(m.running, id)
+	m.letGo(c)
 	m.unmemory(c.Job.Pair)
 	m.giveBack(c.Job)
 	return true
@@ -111,12 +113,26 @@ func (m *Mem) Claims() int { return len(m.running) - m.ended }
 // in the store and run in truth.
 func (m *Mem) InMemory(p Pair) int64 { return m.perPair[p] }
 
-// Counts returns the counts of a pair as they are, given those of its record: claims in memory run.
+// Counts returns the counts of a pair as they are, given those of its durable record: what is claimed
+// runs, whether its claim is stored, is being stored, or has ended by a commit on its way.
 func (m *Mem) Counts(p Pair, stored Counts) Counts {
-	n := min(m.perPair[p], stored.Ready)
-	stored.Ready -= n
-	stored.Running += n
+	both := stored.Ready + stored.Running
+	stored.Running = min(m.claims[p], both)
+	stored.Ready = both - stored.Running
 	return stored
+}
+
+// hold and letGo add a claim and take it out.
+func (m *Mem) hold(c *Claim) {
+	m.running[c.Job.ID] = c
+	m.claims[c.Job.Pair]++
+}
+
+func (m *Mem) letGo(c *Claim) {
+	delete(m.running, c.Job.ID)
+	if m.claims[c.Job.Pair]--; m.claims[c.Job.Pair] <= 0 {
+		delete(m.claims, c.Job.Pair)
+	}
 }
 
 // Each calls f for every claim, in no particular order.
@@ -173,7 +189,7 @@ func (m *Mem) settle(id ident.Suffix, settles bool) {
 	}
 	// A claim ends before anything else touches its job, so its end is settled first.
 	if c := m.running[id]; c != nil && c.ended {
-		delete(m.running, id)
+		m.letGo(c)
 		m.ended--
 		return
 	}

@@ -32,10 +32,10 @@ func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
 	for _, e := range o.Resident(partition.Key(o.Partition, FamRunning)) {
 		r, err := DecodeRunning(e)
 		partition.Invariant(err == nil, "%v", err)
-		m.running[r.ID] = &Claim{
+		m.hold(&Claim{
 			Job:   &Job{ID: r.ID, Pair: r.Pair, State: Ready, Band: r.Band, Seq: r.Seq},
 			Start: r.Start, Deadline: r.Deadline, Attempts: r.Attempts, Stored: true, found: true,
-		}
+		})
 		// A page is read and written back whole.
 		if len(page) >= MaxPage || size+r.Size > pageBytes {
 			flush()
