@@ -159,6 +159,8 @@ func (m *Machine) windowRead(l *load, pages []kv.Page, err error) {
 			}
 		}
 		l.stage = loadInstall
+	default:
+		panic("dispatch: an answer for a load that has read everything")
 	}
 	m.advance = append(m.advance, l)
 }
