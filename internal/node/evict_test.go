@@ -14,7 +14,7 @@ import (
 // is read in a second round.
 type wide struct {
 	wiki  string
-	n     int
+	n     uint32
 	tries int
 	made  []kv.Key
 }
@@ -24,7 +24,7 @@ func (c *wide) keys(p partition.ID) []kv.Key {
 		c.made = make([]kv.Key, 4_000)
 		for i := range c.made {
 			k := partition.WikiKey(p, c.wiki, familyCounter)
-			k = binary.BigEndian.AppendUint32(k, uint32(c.n))
+			k = binary.BigEndian.AppendUint32(k, c.n)
 			c.made[i] = binary.BigEndian.AppendUint32(k, uint32(i))
 		}
 	}
@@ -56,7 +56,7 @@ func TestManyWideCommandsAtOnceAreAppliedAndReadAboutOnce(t *testing.T) {
 	}
 	var commands []*wide
 	answers := 0
-	for i := range 300 {
+	for i := range uint32(300) {
 		c := &wide{wiki: fmt.Sprintf("wiki%d", i%100), n: i}
 		commands = append(commands, c)
 		d.m.Submit(d.now, partition.Of(c.wiki), &partition.Call{Wiki: c.wiki, Command: c, Done: func(err error) {

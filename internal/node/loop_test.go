@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -75,7 +74,7 @@ func running(t *testing.T, server *memkv.Server, session ident.Session) (*node.L
 	l := node.NewLoop(node.LoopConfig{Machine: newMachine(t, true, session), Engine: server.Open()})
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		if err := l.Run(context.Background()); err != nil {
+		if err := l.Run(t.Context()); err != nil {
 			t.Errorf("Run() = %v, want nil", err)
 		}
 	})

@@ -27,12 +27,12 @@ func (b *bench) turn() {
 	for range 1000 {
 		out := b.m.Flush(b.now)
 		if out.Commit != nil {
-			err := error(kv.ErrInvalid)
-			if !b.refuse {
-				err = b.server.Apply(out.Commit)
+			if b.refuse {
+				b.m.Committed(b.now, kv.ErrInvalid)
+			} else {
+				b.m.Committed(b.now, b.server.Apply(out.Commit))
 			}
 			b.refuse = false
-			b.m.Committed(b.now, err)
 		}
 		for _, a := range out.Answers {
 			a.Done(a.Err)

@@ -46,23 +46,6 @@ func (r SessionRecord) encode() []byte {
 	return append(v, r.Name...)
 }
 
-func decodeSession(v []byte) (SessionRecord, bool) {
-	var r SessionRecord
-	var ms int64
-	var ok bool
-	if r.Sequence, v, ok = tuple.TakeUint64(v); !ok {
-		return r, false
-	}
-	if r.Version, v, ok = tuple.TakeUint16(v); !ok {
-		return r, false
-	}
-	if ms, v, ok = tuple.TakeInt64(v); !ok {
-		return r, false
-	}
-	r.Started, r.Name = time.UnixMilli(ms).UTC(), string(v)
-	return r, true
-}
-
 func ownerKey(p partition.ID) kv.Key {
 	return tuple.Uint16(partition.Key(partition.NodeSpace, partition.FamilyOwner), uint16(p))
 }

@@ -66,7 +66,7 @@ func (j joined) Scanned(now partition.Now, token uint64, pages []kv.Page, err er
 func (j joined) Step(now partition.Now, h Host) time.Duration {
 	wake := now.Mono + time.Hour
 	for i, t := range j {
-		wake = min(wake, t.Step(now, joinedHost{h, uint64(i), uint64(len(j))})) //nolint:gosec // an index
+		wake = min(wake, t.Step(now, joinedHost{h, uint64(i), uint64(len(j))}))
 	}
 	return wake
 }
