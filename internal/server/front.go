@@ -99,7 +99,7 @@ func (f *front) close(ctx context.Context, asked time.Duration) error {
 	if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("leave the socket: %w", err)
 	}
-	<-f.served                           // what was accepted is known now
+	<-f.served                           //nolint:errcheck // what was accepted is known now; a fault was seen by wait
 	f.server.SetKeepAlivesEnabled(false) // answers that were begun before leave close their connection too
 	for left := time.Now(); ; {
 		now := time.Since(left)

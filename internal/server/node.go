@@ -28,26 +28,26 @@ const (
 // Submit implements intake.Node. A partition that is being read again after a failed invariant is
 // waited for: a producer that does not retry must not lose its work to that.
 func (e *entrance) Submit(ctx context.Context, p partition.ID, wiki string, c partition.Command) error {
-	var timer *time.Timer
-	start := time.Now()
-	for {
-		err := e.loop.Do(ctx, p, wiki, c)
-		closed := errors.Is(err, partition.ErrNotOpen) || errors.Is(err, partition.ErrPoisoned)
-		if !closed || time.Since(start) > openWithin {
-			return err
-		}
-		if timer == nil {
-			timer = time.NewTimer(openEvery)
-			defer timer.Stop()
-		} else {
-			timer.Reset(openEvery)
-		}
+	err := e.loop.Do(ctx, p, wiki, c)
+	if !closed(err) {
+		return err
+	}
+	ticker := time.NewTicker(openEvery)
+	defer ticker.Stop()
+	for start := time.Now(); closed(err) && time.Since(start) <= openWithin; {
 		select {
-		case <-timer.C:
+		case <-ticker.C:
 		case <-ctx.Done():
 			return err
 		}
+		err = e.loop.Do(ctx, p, wiki, c)
 	}
+	return err
+}
+
+// closed reports whether err says that the partition takes no commands at the moment.
+func closed(err error) bool {
+	return errors.Is(err, partition.ErrNotOpen) || errors.Is(err, partition.ErrPoisoned)
 }
 
 // Mint implements intake.Node.

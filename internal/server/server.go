@@ -173,7 +173,7 @@ func (s *service) assemble(learned []farm.Wiki) error {
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // no secret: it has to be new
 	})
 	s.driver = dispatch.NewDriver(dispatch.DriverConfig{
-		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.metrics.Dispatch()}), //nolint:gosec // jitter
+		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.dispatchHooks()}),
 		Engine:  s.engine, Runners: pol.runner, Logger: s.o.Logger,
 	})
 	keeper := upkeep.New(upkeep.Config{OnError: func(err error) { s.log.Warn("upkeep failed, will be tried again", "err", err) }})

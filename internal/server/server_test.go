@@ -70,7 +70,7 @@ func start(t *testing.T, dir, wikis string) *running {
 		t.Fatal(err)
 	}
 	cfg.Listen = l.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- server.Run(ctx, server.Options{Config: cfg, Drain: time.Second, Listener: l, OnReady: func(net.Addr) { close(ready) }})
@@ -107,7 +107,7 @@ func (r *running) do(t *testing.T, method, path, body string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
