@@ -59,7 +59,7 @@ func (m *Minter) Next(now time.Time) Suffix {
 
 // Time returns the moment at which the suffix was made, to the millisecond.
 func (s Suffix) Time() time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(s[:8]) >> 16)).UTC() //nolint:gosec // 48 bits
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(s[:8]) >> 16)).UTC()
 }
 
 // Session returns the session that made the suffix.

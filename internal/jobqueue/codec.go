@@ -61,9 +61,9 @@ func (r *reader) varint() int64 {
 }
 
 // count reads a number of things that take at least size bytes each.
-func (r *reader) count(size int) int {
+func (r *reader) count(size uint64) int {
 	n := r.uvarint()
-	if n > uint64(len(r.b)/size) {
+	if n > uint64(len(r.b))/size {
 		r.fail()
 		return 0
 	}
@@ -77,7 +77,7 @@ func (r *reader) small() int {
 		r.fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // bounded above
+	return int(n)
 }
 
 func (r *reader) bytes() []byte { return r.take(r.count(1)) }

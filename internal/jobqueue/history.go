@@ -112,7 +112,7 @@ func appendPastAttempts(b []byte, list []Attempt, last *Attempt) []byte {
 		return appendAttempts(b, list)
 	}
 	list = list[max(0, len(list)-MaxAttempts+1):]
-	b = binary.AppendUvarint(b, uint64(len(list)+1)) //nolint:gosec // positive
+	b = binary.AppendUvarint(b, uint64(len(list)+1))
 	for i := range list {
 		b = appendAttempt(b, &list[i])
 	}

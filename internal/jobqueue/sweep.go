@@ -46,7 +46,7 @@ func (c *Sweep) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 		}
 		switch f {
 		case FamRootExpiry:
-			if root, _, ok := rootOfExpiry(p, rest); ok {
+			if root, ok := rootOfExpiry(p, rest); ok {
 				dst = append(dst, root)
 			}
 		case FamDeadExpiry:
@@ -117,19 +117,19 @@ func (w *work) sweep(f partition.FamilyID, bucket int64, rest []byte, key kv.Key
 }
 
 // rootOfExpiry returns the key of the root that a key of FamRootExpiry stands for.
-func rootOfExpiry(p partition.ID, rest []byte) (root kv.Key, bucket int64, ok bool) {
-	bucket, rest, ok = tuple.TakeInt64(rest)
+func rootOfExpiry(p partition.ID, rest []byte) (root kv.Key, ok bool) {
+	_, rest, ok = tuple.TakeInt64(rest)
 	wiki, rest, ok2 := tuple.TakeString(rest)
 	if !ok || !ok2 {
-		return nil, 0, false
+		return nil, false
 	}
 	// The names are shortened already, which shortening leaves as they are.
-	return append(appendWikiKey(nil, p, wiki, FamRoot), rest...), bucket, true
+	return append(appendWikiKey(nil, p, wiki, FamRoot), rest...), true
 }
 
 func (w *work) sweepRoot(bucket int64, rest []byte, key kv.Key) {
 	w.tx.Delete(key)
-	root, _, ok := rootOfExpiry(w.p, rest)
+	root, ok := rootOfExpiry(w.p, rest)
 	if !ok {
 		return
 	}

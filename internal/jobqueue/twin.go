@@ -24,8 +24,7 @@ func (w *work) takeKey(j *Job, key kv.Key) (twin *Job) {
 		}
 		twin = w.job(j.Pair, holder)
 		if twin == nil || twin.State != Ready && twin.State != Delayed {
-			twin = nil // unknown yet, or a key that leads nowhere, which heals itself here
-			break
+			break // unknown yet, or a key that leads nowhere, which heals itself here
 		}
 		rec, older := w.olderThanRoot(twin)
 		if !older {

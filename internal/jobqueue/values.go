@@ -106,7 +106,7 @@ type DueRef struct {
 
 func encodeDue(j *Job) []byte {
 	b := appendText(make([]byte, 0, len(j.Queue)+8), j.Queue)
-	return binary.AppendUvarint(b, uint64(len(j.Payload))) //nolint:gosec // positive
+	return binary.AppendUvarint(b, uint64(len(j.Payload)))
 }
 
 // DecodeDue reads an entry of DueRange.
@@ -145,8 +145,8 @@ func encodeRunning(c *Claim, orderly bool) []byte {
 	b = appendText(b, j.Queue)
 	b = appendTime(b, orEpoch(c.Start))
 	b = appendTime(b, orEpoch(c.Deadline))
-	b = binary.AppendUvarint(b, uint64(max(c.Attempts, 0))) //nolint:gosec // not negative
-	return binary.AppendUvarint(b, uint64(len(j.Payload)))  //nolint:gosec // positive
+	b = binary.AppendUvarint(b, uint64(max(c.Attempts, 0)))
+	return binary.AppendUvarint(b, uint64(len(j.Payload)))
 }
 
 // orEpoch returns t, or the epoch for the zero time, which stands for "none" in values.

@@ -179,7 +179,7 @@ func (c *check) place(wiki string, id ident.Suffix, place string, state jobqueue
 // checkJobs holds each record against its place.
 func (c *check) checkJobs() {
 	for n, j := range c.jobs {
-		want := ""
+		var want string
 		switch j.State {
 		case jobqueue.Ready:
 			want = fmt.Sprintf("ready %d %d", j.Band, j.Seq)
