@@ -31,8 +31,8 @@ func (s Sync) String() string {
 	return "durable"
 }
 
-// The defaults of Config, chosen for a store of a million waiting jobs below 150 MB of resident
-// memory. BenchmarkMillionJobs, with 300,000 jobs of 400 bytes that do not repeat each other, peak of
+// DefaultCacheBytes and DefaultMemTableBytes are chosen for a store of a million waiting jobs below
+// 150 MB of resident memory. BenchmarkMillionJobs, with 300,000 jobs of 400 bytes that do not repeat each other, peak of
 // the whole test process, and processor time of filling and draining:
 //
 //	memtable   with cgo        without cgo   processor (cgo)
