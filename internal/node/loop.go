@@ -26,6 +26,7 @@ type Loop struct {
 	commits chan *kv.Batch                        // capacity 1: one commit is in flight at most
 	stopped chan struct{}                         // closed when Run has ended
 	reads   sync.WaitGroup
+	unclean bool      // reported already; used by Run's goroutine
 	waiters sync.Pool // channels for Do
 }
 
@@ -184,6 +185,7 @@ func (l *Loop) pause(ctx context.Context, err error, what string) {
 func (l *Loop) report(e Event) {
 	switch e.Kind {
 	case SessionStarted:
+		l.unclean = false
 		l.log.Info("session started", "session", uint64(l.machine.Session()))
 	case SessionLost:
 		l.log.Error("session lost, everything is read again", "err", e.Err)
@@ -196,6 +198,10 @@ func (l *Loop) report(e Event) {
 	case Refused:
 		l.log.Error("message could not be applied", "partition", e.Partition, "err", e.Err)
 	case Opened, Closing, Closed, Stopped:
+		if e.Unclean && !l.unclean {
+			l.unclean = true
+			l.log.Warn("the owner before ended without a word; claims are stored before jobs start, and jobs that were running go alone, for a minute")
+		}
 		l.log.Debug("partition", "partition", e.Partition, "event", e.Kind.String())
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/httpapi"
+	"auwai/internal/ident"
 	"auwai/internal/inspect"
+	"auwai/internal/jobqueue"
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/telemetry"
@@ -48,4 +51,32 @@ func (s *service) readiness() (ok bool, reason string) {
 		return false, "this node cannot commit: its session is not live"
 	}
 	return true, ""
+}
+
+// dispatchHooks count, and log what an operator is looking for in a log: wikis that take no work, and
+// jobs that died.
+func (s *service) dispatchHooks() dispatch.Hooks {
+	h := s.metrics.Dispatch()
+	log := s.o.Logger.With("part", "dispatch")
+	hold, finished, repaired := h.OnHold, h.OnFinished, h.OnRepaired
+	h.OnHold = func(wiki, reason string) {
+		hold(wiki, reason)
+		if reason == "" {
+			log.Info("wiki takes work again", "wiki", wiki)
+			return
+		}
+		log.Warn("wiki takes no work, it is held and probed", "wiki", wiki, "reason", reason)
+	}
+	h.OnFinished = func(f jobqueue.Finished) {
+		finished(f)
+		if f.State == jobqueue.Dead {
+			id := ident.ID{Wiki: f.Pair.Wiki, Suffix: f.ID}
+			log.Info("job is dead", "job_id", id.String(), "queue", f.Pair.Queue, "attempts", f.Tries)
+		}
+	}
+	h.OnRepaired = func(text string) {
+		repaired(text)
+		log.Error("a key that leads nowhere was removed", "what", text)
+	}
+	return h
 }
