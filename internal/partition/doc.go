@@ -26,7 +26,7 @@
 //
 // Commands of one wiki keep their order; commands of different wikis may overtake each other. A
 // command that misses is undone, the keys it asked for are read in one round trip with those of
-// all others, and it is applied again, at most MaxRounds times. Get answers "absent" to a miss, so
+// all others, and it is applied again, at most MaxRounds times, the last ones alone. Get answers "absent" to a miss, so
 // Apply runs on and collects further misses; whatever it returned is thrown away.
 //
 // Known values are kept for a while only, so no more is read ahead than is applied before it is

@@ -3,6 +3,7 @@ package partition
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"auwai/internal/fault"
@@ -66,6 +67,7 @@ type Machine struct {
 	fresh   []*Call // not yet tried
 	waiting []*Call // missed, or behind one of their wiki that missed
 	blocked map[string]struct{}
+	alone   *Call // has missed often: nothing else is applied before it
 	hints   []kv.Key
 
 	group  group // being built
@@ -188,7 +190,9 @@ func (m *Machine) Idle() bool {
 }
 
 // HasFresh reports whether Apply has something to try that is not waiting for a read.
-func (m *Machine) HasFresh() bool { return len(m.fresh) > 0 && !m.held }
+func (m *Machine) HasFresh() bool {
+	return len(m.fresh) > 0 && !m.held && (m.alone == nil || m.alone.read <= m.view.learned)
+}
 
 // Wake has the calls that wait for reads looked at again by the next Apply.
 func (m *Machine) Wake() {
@@ -219,10 +223,13 @@ func (m *Machine) apply(now Now, asked bool) {
 	}
 	m.stamp = max(m.stamp, now.Wall.UnixMilli())
 	m.wall = now.Wall
+	if m.alone != nil && !m.applyAlone() {
+		return
+	}
 	done := 0
 	for _, c := range m.fresh {
 		// Those whose hint was looked up stand before the others: all that wait are of them.
-		if m.poisoned != nil || m.view.Full() || asked && !c.hinted {
+		if m.poisoned != nil || m.alone != nil || m.view.Full() || asked && !c.hinted {
 			break
 		}
 		if !m.ask(c) {
@@ -251,6 +258,28 @@ func (m *Machine) apply(now Now, asked bool) {
 	m.fresh = m.fresh[:rest]
 }
 
+// applyAlone applies the call that goes alone, and reports whether it is done and others may go on.
+func (m *Machine) applyAlone() bool {
+	c := m.alone
+	at := slices.Index(m.fresh, c)
+	if at < 0 || c.read > m.view.learned || m.poisoned != nil || m.view.Full() {
+		return false
+	}
+	applied, again := m.try(c)
+	if again {
+		return false
+	}
+	m.fresh = slices.Delete(m.fresh, at, at+1)
+	if !applied {
+		m.blocked[c.Wiki] = struct{}{}
+		m.waiting = append(m.waiting, c)
+		return false
+	}
+	m.alone = nil
+	m.settle(c)
+	return true
+}
+
 func (m *Machine) settle(c *Call) {
 	m.view.served(c)
 	if m.view.Pending() {
@@ -274,7 +303,12 @@ func (m *Machine) try(c *Call) (applied, again bool) {
 	case tx.missed:
 		m.undo(&tx)
 		c.read = tx.read
-		if c.rounds++; c.rounds > MaxRounds {
+		c.rounds++
+		if c.rounds >= sharedRounds {
+			m.alone = c
+		}
+		if c.rounds > MaxRounds {
+			m.alone = nil
 			return m.fail(c, fault.Newf(fault.Internal, "partition: command %T missed %d times", c.Command, c.rounds))
 		}
 		return false, false
