@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -120,11 +121,35 @@ func (o *QueueOptions) check() error {
 
 func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult, say func(string, ...any)) error {
 	store := filepath.Join(dir, "store")
+	cpu := cpuSeconds()
+	if err := o.with(ctx, store, func(r *rig) error { return o.fill(ctx, r, res, say) }); err != nil {
+		return err
+	}
+	start := time.Now()
+	err := o.with(ctx, store, func(r *rig) error {
+		if err := o.empty(ctx, r, start, res, say); err != nil {
+			return err
+		}
+		return o.both(ctx, r, res, say)
+	})
+	if err != nil {
+		return err
+	}
+	say("whole run: %.1f s of CPU, at most %.0f MB resident", cpuSeconds()-cpu, res.PeakRSSMB)
+	return nil
+}
+
+// with opens the store, runs one part of the measurement on it, and closes it in order.
+func (o *QueueOptions) with(ctx context.Context, store string, part func(*rig) error) error {
 	r, err := o.open(ctx, store)
 	if err != nil {
 		return err
 	}
-	cpu := cpuSeconds()
+	return errors.Join(part(r), r.close())
+}
+
+// fill is the first phase: jobs are pushed, none runs.
+func (o *QueueOptions) fill(ctx context.Context, r *rig, res *QueueResult, say func(string, ...any)) error {
 	start := time.Now()
 	if err := r.push(ctx, o); err != nil {
 		return err
@@ -132,12 +157,11 @@ func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult
 	res.EnqueuePerSecond = float64(o.Jobs) / time.Since(start).Seconds()
 	res.RSSMB = rssMB()
 	say("enqueue: %.0f jobs/s; %.0f MB resident with %d jobs waiting", res.EnqueuePerSecond, res.RSSMB, o.Jobs)
-	r.close()
+	return nil
+}
 
-	start = time.Now()
-	if r, err = o.open(ctx, store); err != nil {
-		return err
-	}
+// empty is the second phase: what waits is run, none is pushed. start is when the store was opened.
+func (o *QueueOptions) empty(ctx context.Context, r *rig, start time.Time, res *QueueResult, say func(string, ...any)) error {
 	r.runner.expect(1)
 	r.resume()
 	if err := r.runner.wait(ctx); err != nil {
@@ -152,13 +176,18 @@ func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult
 	}
 	res.DrainPerSecond = float64(int64(o.Jobs)-before) / time.Since(start).Seconds()
 	say("drain: %.0f jobs/s", res.DrainPerSecond)
+	return nil
+}
 
+// both is the third phase: jobs are pushed and run at the same time.
+func (o *QueueOptions) both(ctx context.Context, r *rig, res *QueueResult, say func(string, ...any)) error {
 	stop, err := profile(o.Profile)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	m0, ops0, cpu0 := r.engine.Metrics(), r.counted.ops.Load(), cpuSeconds()
-	start = time.Now()
+	start := time.Now()
 	r.runner.expect(int64(o.Jobs))
 	if err := r.push(ctx, o); err != nil {
 		return err
@@ -168,15 +197,13 @@ func (o *QueueOptions) measure(ctx context.Context, dir string, res *QueueResult
 	}
 	n := float64(o.Jobs)
 	res.JobsPerSecond = n / time.Since(start).Seconds()
-	stop()
 	m1 := r.engine.Metrics()
 	res.CPUPer1M = (cpuSeconds() - cpu0) / n * 1e6
 	res.KeysPerJob = float64(r.counted.ops.Load()-ops0) / n
 	res.BytesPerJob = float64(m1.LogBytes-m0.LogBytes) / n
 	res.FsyncsPer1000 = float64(m1.LogSyncs-m0.LogSyncs) / n * 1000
 	res.PeakRSSMB = peakRSSMB()
-	say("both at once: %.0f jobs/s; whole run %.1f s of CPU, at most %.0f MB resident", res.JobsPerSecond, cpuSeconds()-cpu, res.PeakRSSMB)
-	r.close()
+	say("both at once: %.0f jobs/s", res.JobsPerSecond)
 	return nil
 }
 
@@ -220,7 +247,7 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // not a secret
 	})
 	r.driver = dispatch.NewDriver(dispatch.DriverConfig{
-		Machine: dispatch.New(dispatch.Config{Policy: r.policy, Random: rand.Float64}), //nolint:gosec // not a secret
+		Machine: dispatch.New(dispatch.Config{Policy: r.policy, Random: rand.Float64}),
 		Engine:  engine,
 		Runners: func(jobqueue.Pair) runner.Runner { return r.runner },
 	})
@@ -233,7 +260,10 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 	for i := range benchWikis {
 		r.wikis = append(r.wikis, "benchwiki"+strconv.Itoa(i))
 	}
-	return r, r.opened(ctx)
+	if err := r.opened(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
 }
 
 // opened waits until every partition takes commands.
@@ -259,11 +289,11 @@ func (r *rig) resume() {
 	r.loop.Poke()
 }
 
-func (r *rig) close() {
+func (r *rig) close() error {
 	r.loop.Stop()
-	<-r.ended
+	err := <-r.ended
 	r.driver.Close()
-	_ = r.engine.Close()
+	return errors.Join(err, r.engine.Close())
 }
 
 func (r *rig) ids(n int) []ident.Suffix {
