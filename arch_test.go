@@ -29,13 +29,13 @@ const (
 	fileLimit      = 800
 	functionLimit  = 70
 	interfaceLimit = 8
-	treeIsComplete = false // true: what the documents name has to exist
+	treeIsComplete = true // true: what the documents name has to exist
 )
 
 // stepMachines are the packages above and below the domains that are written as
 // Step(now, input) → outputs too. Their shells alone may read the clock and start goroutines; a
 // shell is a file named loop.go, run.go, clock.go, …_loop.go, …_run.go or clock_….go.
-var stepMachines = []string{"internal/partition", "internal/node", "internal/dispatch", "internal/limit"}
+var stepMachines = []string{"internal/partition", "internal/node", "internal/dispatch"}
 
 // clockCalls are the functions of package time that read or wait for the clock.
 var clockCalls = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}

@@ -206,9 +206,13 @@ func TestCountsAreRightWhileAChangeOfAClaimIsOnItsWay(t *testing.T) {
 		}
 	}
 	want("claimed", 1, 2)
-	r.Apply(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{first, second}})
+	if err := r.Apply(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{first, second}}); err != nil {
+		t.Fatal(err)
+	}
 	want("being stored", 1, 2)
-	r.Apply(&jobqueue.Finish{Outcomes: []jobqueue.Ended{ended(r, first, jobqueue.OutcomeDone)}})
+	if err := r.Apply(&jobqueue.Finish{Outcomes: []jobqueue.Ended{ended(r, first, jobqueue.OutcomeDone)}}); err != nil {
+		t.Fatal(err)
+	}
 	want("one being ended", 1, 2)
 	r.Commit()
 	durable = r.Pair(links()).Counts
