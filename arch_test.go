@@ -34,7 +34,7 @@ const (
 
 // stepMachines are the packages above and below the domains that are written as
 // Step(now, input) → outputs too. Their shells alone may read the clock and start goroutines; a
-// shell is a file named loop.go, run.go, clock.go, …_loop.go, …_run.go or clock_….go.
+// shell is a file named loop.go, run.go, driver.go, clock.go, …_loop.go, …_run.go or clock_….go.
 var stepMachines = []string{"internal/partition", "internal/node", "internal/dispatch"}
 
 // clockCalls are the functions of package time that read or wait for the clock.
@@ -135,12 +135,15 @@ func TestDomainsKnowNoClockNoGoroutineAndNoSurroundings(t *testing.T) {
 		if !domain && (!slices.Contains(stepMachines, s.dir) || isShell(s.path)) {
 			continue
 		}
-		const remedy = "a step machine takes now as an argument; its shell (loop.go, run.go, clock.go) owns clock and goroutines"
+		const remedy = "a step machine takes now as an argument; its shell (loop.go, run.go, driver.go, clock.go) owns clock and goroutines"
 		ast.Inspect(s.tree, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.GoStmt:
 				t.Errorf("%s starts a goroutine: %s", s.at(n.Pos()), remedy)
 			case *ast.SelectorExpr:
+				if n.Sel.Name == "Go" { // of a WaitGroup or errgroup
+					t.Errorf("%s starts a goroutine: %s", s.at(n.Pos()), remedy)
+				}
 				if pkg, ok := n.X.(*ast.Ident); ok && pkg.Name == "time" && slices.Contains(clockCalls, n.Sel.Name) {
 					t.Errorf("%s uses time.%s: %s", s.at(n.Pos()), n.Sel.Name, remedy)
 				}
@@ -323,7 +326,7 @@ func isTestPackage(dir string) bool {
 // isShell reports whether the file is the thin loop around a step machine, or its clock.
 func isShell(name string) bool {
 	stem := strings.TrimSuffix(path.Base(name), ".go")
-	for _, shell := range []string{"loop", "run", "clock"} {
+	for _, shell := range []string{"loop", "run", "driver", "clock"} {
 		if stem == shell || strings.HasSuffix(stem, "_"+shell) {
 			return true
 		}
