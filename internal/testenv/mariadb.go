@@ -76,6 +76,7 @@ func (s *MariaDBServer) Start(ctx context.Context) error {
 	args := append([]string{
 		"--no-defaults",
 		"--datadir=" + s.dataFolder(),
+		s.tmpdir(),
 		"--socket=" + s.Socket(),
 		"--pid-file=" + filepath.Join(s.folder, "pid"),
 		"--skip-networking",
@@ -129,6 +130,10 @@ func (s *MariaDBServer) Log() string {
 
 func (s *MariaDBServer) dataFolder() string { return filepath.Join(s.folder, "data") }
 
+// tmpdir is an option of its own for each server: at its start one removes what it finds of temporary
+// tables, and in a shared folder these are those of another server that is being installed.
+func (s *MariaDBServer) tmpdir() string { return "--tmpdir=" + s.folder }
+
 func newMariaDB(ctx context.Context, args []string) (*MariaDBServer, error) {
 	programs, err := mariadbPrograms()
 	if err != nil {
@@ -149,7 +154,7 @@ func newMariaDB(ctx context.Context, args []string) (*MariaDBServer, error) {
 	err = run(ctx, command{
 		name: "mariadb-install-db", path: programs.install, cred: cred,
 		args: []string{
-			"--no-defaults", "--datadir=" + s.dataFolder(), "--skip-test-db", "--skip-name-resolve",
+			"--no-defaults", "--datadir=" + s.dataFolder(), s.tmpdir(), "--skip-test-db", "--skip-name-resolve",
 			"--auth-root-authentication-method=normal",
 		},
 	})
