@@ -55,7 +55,34 @@ type Result struct {
 	// Hold says, with OutcomeUncounted, that the target takes no work now, and why. Empty: the job
 	// alone returns to its place.
 	Hold string
+	// Scope says how far a Hold reaches: ScopeWiki, or ScopeDB for the whole database section of the
+	// wiki. Empty: ScopeWiki.
+	Scope string
+	// Class is the failure in one word, which the configuration's retry_on and ignore name: a status
+	// of HTTP ("404"), one of the Class constants, or ClassException and the class of a MediaWiki
+	// exception. Empty: ClassError.
+	Class string
+	// NoRetry says, with OutcomeFailed, that the job itself asks not to be tried again.
+	NoRetry bool
+	// Message is what the job says of itself, and ResultURL where its result is; kept with it.
+	Message   string
+	ResultURL string
 }
+
+// Words of Result.Class.
+const (
+	ClassTimeout    = "timeout"    // the attempt took longer than it may
+	ClassConnection = "connection" // the target could not be reached, or broke off
+	ClassCrash      = "crash"      // what ran the job ended without a word
+	ClassError      = "error"      // any failure that the target reported
+	ClassException  = "exception:" // and the class of a MediaWiki exception
+)
+
+// Words of Result.Scope.
+const (
+	ScopeWiki = "wiki"
+	ScopeDB   = "db"
+)
 
 // Runner carries out work. Safe for concurrent use.
 type Runner interface {
