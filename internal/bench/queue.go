@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type QueueOptions struct {
 	Producers int    // pushes at once
 	Consumers int    // attempts at once
 	Payload   int    // bytes
+	Wikis     int    // that the jobs are of, in turns; 0 is 10
 	Sync      string // durable or relaxed
 	Dir       string // parent of the fresh store; "" is the directory for temporary files
 	JSON      bool
@@ -45,6 +47,8 @@ type QueueResult struct {
 	JobsPerSecond    float64 `json:"jobs_per_s"`
 	EnqueuePerSecond float64 `json:"enqueue_per_s"`
 	DrainPerSecond   float64 `json:"drain_per_s"`
+	DrainFirstTenth  float64 `json:"drain_first_tenth_per_s"` // while all or nearly all jobs wait
+	DrainLastTenth   float64 `json:"drain_last_tenth_per_s"`  // while few wait
 	RawLogAcks       float64 `json:"raw_log_acks_per_s"`
 	Ratio            float64 `json:"ratio"`
 	KeysPerJob       float64 `json:"keys_per_job"`
@@ -62,7 +66,10 @@ func (r *QueueResult) Line() string {
 		r.JobsPerSecond, r.EnqueuePerSecond, r.DrainPerSecond, r.RawLogAcks, r.Ratio, r.KeysPerJob, r.BytesPerJob, r.FsyncsPer1000, r.CPUPer1M, r.RSSMB)
 }
 
-const benchWikis = 10
+const (
+	defaultWikis = 10
+	tenths       = 10
+)
 
 // Queue runs the benchmark: enqueue, drain, both at once.
 func Queue(ctx context.Context, o QueueOptions, out io.Writer) (*QueueResult, error) {
@@ -108,7 +115,7 @@ func (o *QueueOptions) check() error {
 	for _, f := range []struct {
 		name       string
 		value, max int
-	}{{"jobs", o.Jobs, 100_000_000}, {"batch", o.Batch, jobqueue.MaxPush}, {"producers", o.Producers, 100_000}, {"consumers", o.Consumers, 100_000}, {"payload", o.Payload, jobqueue.MaxInline}} {
+	}{{"jobs", o.Jobs, 100_000_000}, {"batch", o.Batch, jobqueue.MaxPush}, {"producers", o.Producers, 100_000}, {"consumers", o.Consumers, 100_000}, {"payload", o.Payload, jobqueue.MaxInline}, {"wikis", cmp.Or(o.Wikis, defaultWikis), 10_000}} {
 		if f.value < 1 || f.value > f.max {
 			return fault.Field(f.name, "is %d, must be 1 to %d", f.value, f.max)
 		}
@@ -169,13 +176,21 @@ func (o *QueueOptions) empty(ctx context.Context, r *rig, start time.Time, res *
 	}
 	res.RestartSeconds = time.Since(start).Seconds()
 	say("restart with %d jobs waiting: %.2f s to the first job run", o.Jobs, res.RestartSeconds)
-	r.runner.expect(int64(o.Jobs) - r.runner.done.Load())
 	before, start := r.runner.done.Load(), time.Now()
-	if err := r.runner.wait(ctx); err != nil {
-		return err
+	for i := range int64(tenths) {
+		from, began := r.runner.done.Load(), time.Now()
+		r.runner.expect(max(before+(int64(o.Jobs)-before)*(i+1)/tenths-from, 0))
+		if err := r.runner.wait(ctx); err != nil {
+			return err
+		}
+		rate := float64(r.runner.done.Load()-from) / time.Since(began).Seconds()
+		if i == 0 {
+			res.DrainFirstTenth = rate
+		}
+		res.DrainLastTenth = rate
 	}
 	res.DrainPerSecond = float64(int64(o.Jobs)-before) / time.Since(start).Seconds()
-	say("drain: %.0f jobs/s", res.DrainPerSecond)
+	say("drain: %.0f jobs/s; the first tenth %.0f/s, the last %.0f/s; %.0f MB resident", res.DrainPerSecond, res.DrainFirstTenth, res.DrainLastTenth, rssMB())
 	return nil
 }
 
@@ -257,7 +272,7 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 	r.minter = ident.NewMinter(machine.Session())
 	go func() { r.ended <- r.loop.Run(ctx) }()
 	r.payload = []byte(`{"type":"null","params":{"pad":"` + strings.Repeat("x", max(o.Payload-35, 0)) + `"}}`)
-	for i := range benchWikis {
+	for i := range cmp.Or(o.Wikis, defaultWikis) {
 		r.wikis = append(r.wikis, "benchwiki"+strconv.Itoa(i))
 	}
 	if err := r.opened(ctx); err != nil {

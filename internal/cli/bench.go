@@ -26,7 +26,7 @@ single records gives the figure to compare with. The last line sums it up.`,
   auwai bench queue --jobs 500000 --batch 100 --producers 16 --json`,
 		Args: args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			for name, n := range map[string]int{"jobs": o.Jobs, "batch": o.Batch, "producers": o.Producers, "consumers": o.Consumers} {
+			for name, n := range map[string]int{"jobs": o.Jobs, "batch": o.Batch, "producers": o.Producers, "consumers": o.Consumers, "wikis": o.Wikis} {
 				if n < 1 {
 					return usage("--%s is %d; at least 1 is expected", name, n)
 				}
@@ -49,6 +49,7 @@ single records gives the figure to compare with. The last line sums it up.`,
 	c.Flags().IntVar(&o.Producers, "producers", 64, "pushes at once")
 	c.Flags().IntVar(&o.Consumers, "consumers", 64, "attempts at once")
 	c.Flags().IntVar(&o.Payload, "payload", 400, "bytes of a payload")
+	c.Flags().IntVar(&o.Wikis, "wikis", 10, "wikis that the jobs are of")
 	c.Flags().StringVar(&o.Sync, "sync", "durable", "durable, or relaxed: acknowledged before it is on disk")
 	c.Flags().StringVar(&o.Dir, "dir", "", "folder for the store, on the disk to measure (default: a temporary one)")
 	return c

@@ -42,10 +42,10 @@ type ServeOptions struct {
 
 // BenchQueueOptions is what "auwai bench queue" was asked for.
 type BenchQueueOptions struct {
-	Jobs, Batch, Producers, Consumers, Payload int
-	Sync                                       string // durable or relaxed
-	JSON                                       bool
-	Dir                                        string // "": a temporary folder
+	Jobs, Batch, Producers, Consumers, Payload, Wikis int
+	Sync                                              string // durable or relaxed
+	JSON                                              bool
+	Dir                                               string // "": a temporary folder
 }
 
 // app is one run of the command line.

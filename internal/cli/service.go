@@ -16,7 +16,7 @@ func Service() Deps {
 		},
 		BenchQueue: func(ctx context.Context, o BenchQueueOptions, w io.Writer) error {
 			_, err := bench.Queue(ctx, bench.QueueOptions{
-				Jobs: o.Jobs, Batch: o.Batch, Producers: o.Producers, Consumers: o.Consumers, Payload: o.Payload,
+				Jobs: o.Jobs, Batch: o.Batch, Producers: o.Producers, Consumers: o.Consumers, Payload: o.Payload, Wikis: o.Wikis,
 				Sync: o.Sync, Dir: o.Dir, JSON: o.JSON,
 			}, w)
 			return err

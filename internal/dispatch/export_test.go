@@ -55,3 +55,6 @@ func (m *Machine) Known() (pairs, wikis, queues int) {
 	}
 	return pairs, len(m.wikis), len(m.queues)
 }
+
+// FinishingAtMost is how many outcomes may wait to be durable.
+const FinishingAtMost = finishingAtMost

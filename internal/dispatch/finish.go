@@ -158,8 +158,10 @@ func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
 		p.ended = p.ended[n:]
 	}
 	m.commands++
+	m.finishing += n
 	h.SubmitOwn(now, p.id, &partition.Call{Command: c, Done: func(err error) {
 		m.commands--
+		m.finishing -= n
 		if m.parts[p.id] != p {
 			return
 		}

@@ -142,3 +142,25 @@ func (r *rig) wantNoSlotUnused(seed uint64, pairs []jobqueue.Pair) {
 		}
 	}
 }
+
+func TestJobsThatEndFasterThanTheDiskTakesItAreNotStartedWithoutBound(t *testing.T) {
+	pair := pairOf("links", "aawiki")
+	r := newRig(t, &policy{batch: 100})
+	r.open(false, "aawiki")
+	const jobs = 4 * dispatch.FinishingAtMost
+	r.push(pair, jobs)
+	r.policy.node = 8
+	r.slow = true
+	r.advance(tick)
+	r.drainAll()
+	n := len(r.payloads(pair))
+	if most := dispatch.FinishingAtMost + 8*100; n > most || n < dispatch.FinishingAtMost {
+		t.Fatalf("%d jobs were started while no end was durable, at most %d may be", n, most)
+	}
+	r.slow = false
+	r.land()
+	r.settle()
+	r.drainAll()
+	r.wantInOrder(pair, jobs)
+	r.wantEmpty(pair)
+}

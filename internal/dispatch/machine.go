@@ -61,6 +61,7 @@ type Machine struct {
 	toStart    []*attempt  // their claims are stored
 	unstarted  []uint64    // their claims could not be stored
 	commands   int         // submitted and not answered
+	finishing  int         // outcomes in those commands
 	drainBy    time.Duration
 	cutShort   bool
 

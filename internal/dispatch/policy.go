@@ -43,6 +43,11 @@ const (
 	starvationGuard = 16
 	cursorEvery     = 1_000 // finished jobs of a pair between two stored cursors
 
+	// finishingAtMost is how many attempts may have ended whose end is not durable: jobs that do
+	// nothing end faster than a disk that is busy with something else takes it, and each of them is
+	// kept until then.
+	finishingAtMost = 8_192
+
 	windowBytes   = 32 << 20 // of all windows together
 	windowEntries = 4_096    // of one band
 	entryBytes    = 64       // an entry without its job

@@ -37,7 +37,7 @@ type candidate struct {
 
 // startAll starts what limits and order allow.
 func (m *Machine) startAll(now partition.Now, h node.Host) {
-	if !m.live || m.suspended || m.draining {
+	if !m.live || m.suspended || m.draining || m.finishing >= finishingAtMost {
 		return
 	}
 	limit := m.cfg.Policy.Concurrency()
