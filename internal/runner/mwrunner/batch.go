@@ -2,15 +2,11 @@ package mwrunner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
-	"strconv"
-	"time"
 
-	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
+	"auwai/internal/runner/batchwire"
 )
 
 // batchPath is the run endpoint of the extension (its class Rest\RunHandler).
@@ -23,12 +19,6 @@ type batch struct {
 	work    runner.Work
 	report  func(i int, r runner.Result)
 	settled []bool // by index in work.Jobs: has a result
-}
-
-// part is a job as it goes into a request.
-type part struct {
-	index   int // in work.Jobs
-	payload []byte
 }
 
 // ending is how a request ended, and what the answer's last line said.
@@ -67,15 +57,15 @@ func (b *batch) settle(index int, res runner.Result) {
 }
 
 // apply gives the jobs of a request without a result the one of the verdict.
-func (b *batch) apply(v verdict, parts []part) {
+func (b *batch) apply(v verdict, parts []batchwire.Part) {
 	if v.reach == reachNone {
 		return
 	}
 	for _, p := range parts {
-		if b.settled[p.index] {
+		if b.settled[p.Index] {
 			continue
 		}
-		b.settle(p.index, v.result)
+		b.settle(p.Index, v.result)
 		if v.reach == reachSuspect {
 			return
 		}
@@ -84,94 +74,18 @@ func (b *batch) apply(v verdict, parts []part) {
 
 // parts returns the jobs of the next request: as many as fit, at least one. Those whose payload
 // cannot be sent get their result here.
-func (b *batch) parts() []part {
-	var parts []part
-	size := 0
-	for i, job := range b.work.Jobs {
-		payload, why := payloadOf(job)
-		if why != "" {
-			b.settle(i, permanent(why))
-			continue
-		}
-		size += len(payload)
-		if len(parts) == b.client.maxBatch || len(parts) > 0 && size > maxBatchBody {
-			break
-		}
-		parts = append(parts, part{index: i, payload: payload})
-	}
-	return parts
-}
-
-// payloadOf returns what the extension gets of a job, {"type", "params"} as they were received, or
-// why that is not possible. Keys are matched exactly, and of two alike the last counts, as in PHP.
-func payloadOf(job runner.Item) (payload []byte, why string) {
-	if !job.FromEvent {
-		if !json.Valid(job.Payload) {
-			return nil, "the payload is not JSON, so it cannot be sent: push the job anew"
-		}
-		return job.Payload, ""
-	}
-	var event map[string]json.RawMessage
-	if err := json.Unmarshal(job.Payload, &event); err != nil {
-		return nil, "the event is not a JSON object, so it cannot be sent: " + err.Error()
-	}
-	for _, name := range []string{"type", "params"} {
-		if event[name] == nil {
-			return nil, "the event has no member " + name + ", so it is no job of MediaWiki"
-		}
-	}
-	return slices.Concat([]byte(`{"type":`), event["type"], []byte(`,"params":`), event["params"], []byte(`}`)), ""
-}
-
-// encode writes the request's body. By hand, since encoding/json would compact the payloads.
-func (b *batch) encode(parts []part) ([]byte, error) {
-	size := 64
-	for _, p := range parts {
-		size += len(p.payload) + 128
-	}
-	body := append(make([]byte, 0, size), `{"fence":`...)
-	body = strconv.AppendUint(body, b.work.Fence, 10)
-	body = append(body, `,"jobs":[`...)
-	for n, p := range parts {
-		job := &b.work.Jobs[p.index]
-		id, err := json.Marshal(job.ID)
-		if err != nil {
-			return nil, err
-		}
-		requestID, err := json.Marshal(job.RequestID)
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			body = append(body, ',')
-		}
-		body = append(append(body, `{"id":`...), id...)
-		body = strconv.AppendInt(append(body, `,"attempt":`...), int64(job.Attempt), 10)
-		body = append(append(body, `,"payload":`...), p.payload...)
-		body = append(append(body, `,"request_id":`...), requestID...)
-		body = append(body, '}')
-	}
-	body = append(body, `],"max_time_s":`...)
-	body = strconv.AppendInt(body, int64(b.maxTime()/time.Second), 10)
-	return append(body, '}'), nil
-}
-
-// maxTime is how long the wiki starts further jobs: half of the time-out at most, so that the last
-// one has time to end.
-func (b *batch) maxTime() time.Duration {
-	t := b.client.batchTime
-	if b.work.Timeout > 0 {
-		t = min(t, b.work.Timeout/2)
-	}
-	return max(t, time.Second)
+func (b *batch) parts() []batchwire.Part {
+	return batchwire.Parts(b.work.Jobs, b.client.maxBatch, maxBatchBody, func(index int, why string) {
+		b.settle(index, permanent(why))
+	})
 }
 
 // send sends one request and reports the results in its answer as they arrive.
-func (b *batch) send(ctx context.Context, parts []part) ending {
+func (b *batch) send(ctx context.Context, parts []batchwire.Part) ending {
 	if len(b.wiki.Secret) == 0 {
 		return ending{verdict: verdict{reach: reachAll, result: hold("no secret is configured for the wiki: set secret_file")}}
 	}
-	body, err := b.encode(parts)
+	body, err := batchwire.Encode(b.work, parts, batchwire.MaxTime(b.client.batchTime, b.work.Timeout))
 	if err != nil {
 		return ending{verdict: verdict{reach: reachAll, result: failed("the request could not be written: " + err.Error())}}
 	}
@@ -180,7 +94,7 @@ func (b *batch) send(ctx context.Context, parts []part) ending {
 		signature: sign(b.wiki.Secret, b.client.now(), body),
 	}
 	if len(parts) == 1 {
-		q.requestID = b.work.Jobs[parts[0].index].RequestID
+		q.requestID = b.work.Jobs[parts[0].Index].RequestID
 	}
 	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
@@ -205,21 +119,4 @@ func (b *batch) send(ctx context.Context, parts []part) ending {
 	}
 	a := answer{kind: Auwai, status: resp.StatusCode, header: resp.Header, body: text, now: b.client.now}
 	return ending{verdict: a.verdict()}
-}
-
-// result returns what a line says of its job.
-func (l *line) result() runner.Result {
-	why := l.why()
-	switch {
-	case l.OK:
-		return runner.Result{Outcome: jobqueue.OutcomeDone, Error: cut(why)}
-	case l.ReadOnly:
-		return hold("the wiki is read-only" + with(why))
-	case l.Permanent:
-		return permanent(or(why, "the wiki cannot make a job of this") +
-			". It would end the same way again: correct the cause on the wiki, then retry")
-	case l.Retry != nil && !*l.Retry:
-		return runner.Result{Outcome: jobqueue.OutcomeDone, Error: cut("not retried, since the job's class forbids it" + with(why))}
-	}
-	return failed(or(why, "the job did not succeed and gave no reason: it returned false"))
 }

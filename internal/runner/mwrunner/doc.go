@@ -73,5 +73,5 @@
 //	post.go       one request, and why it brought no answer       verdict.go    status codes to outcomes
 //	eventbus.go   one event a request                             message.go    MediaWiki's error bodies
 //	batch.go      many jobs a request                             signature.go  of requests and events
-//	lines.go      the answer's lines
+//	lines.go      the answer's lines              words.go      those of package runner
 package mwrunner

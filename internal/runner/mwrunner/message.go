@@ -5,10 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
-
-	"auwai/internal/jobqueue"
 )
 
 // readAnswer reads at most maxAnswer bytes of a body and one more, by which a longer one is known.
@@ -71,35 +67,4 @@ func (m message) says(words string) bool {
 		}
 	}
 	return !m.isJSON && strings.Contains(strings.ToLower(string(m.raw)), words)
-}
-
-// quote returns the beginning of a body that was not understood, in one line.
-func quote(body []byte) string {
-	text := strings.TrimSpace(plain(string(body[:min(len(body), 4*maxQuote)])))
-	if len(text) <= maxQuote && len(body) <= 4*maxQuote {
-		return text
-	}
-	return cutAt(text, maxQuote) + "…"
-}
-
-// plain returns the text as valid UTF-8 in one line without control characters.
-func plain(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " ")
-}
-
-// cut bounds an error's text to what a job's record keeps.
-func cut(text string) string { return cutAt(text, jobqueue.MaxError) }
-
-// cutAt returns at most limit bytes of the text, never half a character.
-func cutAt(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
 }

@@ -28,22 +28,6 @@ type verdict struct {
 	status int // of the answer, 0 without one
 }
 
-// hold is the result of jobs that the wiki cannot take now.
-func hold(why string) runner.Result {
-	why = cut(why)
-	return runner.Result{Outcome: jobqueue.OutcomeUncounted, Error: why, Hold: why}
-}
-
-// failed is the result of an attempt that counts.
-func failed(why string) runner.Result {
-	return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: cut(why)}
-}
-
-// permanent is the result of a job that would end the same way again.
-func permanent(why string) runner.Result {
-	return runner.Result{Outcome: jobqueue.OutcomePermanent, Error: cut(why)}
-}
-
 // isReadOnly reports whether the answer says by its header that the wiki could not write. The
 // runner script of large farms does so after it waited for the end of it.
 func isReadOnly(h http.Header) bool {
@@ -197,14 +181,6 @@ func whyJobFailed(m message) string {
 		return plain(m.detail)
 	}
 	return or(m.words(), "the wiki answered 500")
-}
-
-// with returns words as the end of a sentence, nothing for none.
-func with(words string) string {
-	if words == "" {
-		return ""
-	}
-	return ": " + words
 }
 
 // retryAfter returns the delay that an answer asks for, 0 for none. A date is compared with the

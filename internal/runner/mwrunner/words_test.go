@@ -9,8 +9,6 @@ import (
 
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestANameThatDoesNotResolveIsSaidInWords(t *testing.T) {
@@ -46,33 +44,6 @@ func TestSignaturesOfEventsAreVerified(t *testing.T) {
 	}
 }
 
-// FuzzPayloadOf: what is sent of an event is what a reader of the event finds under these names.
-func FuzzPayloadOf(f *testing.F) {
-	f.Add([]byte(`{"type":"a","params":{"x":1.0}}`))
-	f.Add([]byte(`{"params":[ ] , "type":"\u0061","type":"b","Type":"c"}`))
-	f.Add([]byte(`{"type":null}`))
-	f.Fuzz(func(t *testing.T, event []byte) {
-		payload, why := payloadOf(runner.Item{Payload: event, FromEvent: true})
-		var want map[string]any
-		whole := json.Unmarshal(event, &want) == nil
-		_, hasType := want["type"]
-		_, hasParams := want["params"]
-		if (why == "") != (whole && hasType && hasParams) {
-			t.Fatalf("why = %q of %q", why, event)
-		}
-		if why != "" {
-			return
-		}
-		var got map[string]any
-		if err := json.Unmarshal(payload, &got); err != nil {
-			t.Fatalf("%q: %v", payload, err)
-		}
-		if diff := cmp.Diff(map[string]any{"type": want["type"], "params": want["params"]}, got); diff != "" {
-			t.Fatal(diff)
-		}
-	})
-}
-
 // FuzzAnswer: an event is done only if its answer says "status": true, and whatever the answer, the
 // outcome is one of the four, with a text that a record can keep.
 func FuzzAnswer(f *testing.F) {
@@ -95,25 +66,6 @@ func FuzzAnswer(f *testing.F) {
 			if text := v.result.Error; text == "" || len(text) > jobqueue.MaxError || !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\n") {
 				t.Fatalf("%s %d %q: %q", kind, status, body, text)
 			}
-		}
-	})
-}
-
-// FuzzLine: a line counts only if it names a job or is the last, and its result is whole.
-func FuzzLine(f *testing.F) {
-	f.Add([]byte(`{"id":"J1","ok":false,"error":"x","retry":false}`))
-	f.Add([]byte(`{"done":true,"spool":-1,"stopped":"time"}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		l, ok := parseLine(text)
-		if ok && l.ID == "" && !l.Done {
-			t.Fatalf("parseLine(%q) = %+v", text, l)
-		}
-		res := l.result()
-		if res.Outcome == 0 || len(res.Error) > jobqueue.MaxError || !utf8.ValidString(res.Error) {
-			t.Fatalf("result of %q = %+v", text, res)
-		}
-		if res.Outcome == jobqueue.OutcomeDone && !l.OK && (l.Retry == nil || *l.Retry) {
-			t.Fatalf("%q is done: %+v", text, res)
 		}
 	})
 }

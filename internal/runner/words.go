@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"auwai/internal/jobqueue"
+)
+
+// maxQuote bounds what an error quotes of something that was not understood.
+const maxQuote = 200
+
+// Hold is the result of jobs that the target cannot take now: nothing was tried, nothing counts.
+func Hold(why string) Result {
+	why = Cut(why, jobqueue.MaxError)
+	return Result{Outcome: jobqueue.OutcomeUncounted, Error: why, Hold: why}
+}
+
+// Failed is the result of an attempt that counts.
+func Failed(why string) Result {
+	return Result{Outcome: jobqueue.OutcomeFailed, Error: Cut(why, jobqueue.MaxError)}
+}
+
+// Permanent is the result of a job that would end the same way again.
+func Permanent(why string) Result {
+	return Result{Outcome: jobqueue.OutcomePermanent, Error: Cut(why, jobqueue.MaxError)}
+}
+
+// Done is the result of a job that has ended; note, if not empty, is kept with it.
+func Done(note string) Result {
+	return Result{Outcome: jobqueue.OutcomeDone, Error: Cut(note, jobqueue.MaxError)}
+}
+
+// Quote returns the beginning of a body that was not understood, in one line.
+func Quote(body []byte) string {
+	text := strings.TrimSpace(Plain(string(body[:min(len(body), 4*maxQuote)])))
+	if len(text) <= maxQuote && len(body) <= 4*maxQuote {
+		return text
+	}
+	return Cut(text, maxQuote) + "…"
+}
+
+// Plain returns the text as valid UTF-8 in one line without control characters.
+func Plain(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	}), " ")
+}
+
+// Cut returns at most limit bytes of the text, never half a character.
+func Cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}
+
+// With returns words as the end of a sentence, nothing for none.
+func With(words string) string {
+	if words == "" {
+		return ""
+	}
+	return ": " + words
+}
