@@ -60,6 +60,30 @@ class FixturesTest extends AuwaiTestCase {
 		}
 	}
 
+	/** What is in a wiki's own queue is imported as if it were pushed now. */
+	public function testJobsOfTheWikisOwnQueueAreWrittenAsTheFixtureSays() {
+		$fixture = self::read( 'migrate' );
+		foreach ( $fixture['cases'] as $c => $case ) {
+			$params = ParamCodec::unwrap( $case['params'] );
+			if ( self::rewriting() ) {
+				$fixture['cases'][$c]['options'] = (object)$case['options'];
+				$fixture['cases'][$c]['serialized'] = base64_encode( serialize( $params ) );
+			} else {
+				$this->assertSame( $case['serialized'], base64_encode( serialize( $params ) ), $case['name'] );
+			}
+			$job = new JobSpecification( $case['type'], $params, $case['options'] );
+			$item = self::numbered( $this->service( 'Auwai.ItemFactory' )->job( $job, 'aawiki' ), 0 );
+			if ( self::rewriting() ) {
+				$fixture['cases'][$c]['item'] = $item->json;
+			} else {
+				$this->assertSame( $case['item'], $item->json, $case['name'] );
+			}
+		}
+		if ( self::rewriting() ) {
+			self::write( 'migrate', $fixture );
+		}
+	}
+
 	public function testAnswersToJobsAreUnderstoodAsTheFixtureSays() {
 		foreach ( self::read( 'jobs' )['answers'] as $answer ) {
 			$this->setUp();
