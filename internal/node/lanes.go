@@ -249,15 +249,6 @@ func (m *Machine) markDead(in *inbox) {
 	}
 }
 
-// The most that a session's lane may be ahead of its receiver.
-const (
-	maxLaneMessages = 10_000
-	maxLaneBytes    = 64 << 20
-)
-
-// ErrLaneFull answers mail to a partition whose owner has not read what was sent before.
-var ErrLaneFull = fault.New(fault.Unavailable, "node: the partition's owner is silent and its mail box is full")
-
 // outbox is the sending end of this session's lanes.
 type outbox struct {
 	waiting []*letter
@@ -291,8 +282,8 @@ func (m *Machine) Mail(now partition.Now, to partition.ID, kind byte, body []byt
 		m.answer(done, ErrStopping)
 	case m.stalled(now):
 		m.answer(done, ErrStalled)
-	case len(l.sizes) >= maxLaneMessages || l.bytes >= maxLaneBytes || len(m.mail.waiting) >= maxLaneMessages:
-		m.answer(done, ErrLaneFull)
+	case len(l.sizes) >= partition.MaxLaneMessages || l.bytes >= partition.MaxLaneBytes || len(m.mail.waiting) >= partition.MaxLaneMessages:
+		m.answer(done, partition.ErrLaneFull)
 	case len(body) >= kv.MaxValue:
 		m.answer(done, fmt.Errorf("node: a message of %d bytes, it has to be below %d: %w", len(body), kv.MaxValue, kv.ErrTooLarge))
 	default:

@@ -50,6 +50,7 @@
 //	Apply returns an error      undone, answered to the caller
 //	Apply panics                undone, answered, the partition is poisoned: closed and read again
 //	a group is over a limit     the command that went over waits for the next group; alone: ErrTooLarge
+//	a receiver is far behind    Send refuses: ErrLaneFull; the caller of the command tries again later
 //	outcome unknown             package node sends the same batch again; the view is kept as it is
 //	session lost                everything in memory is dropped; the engine is the truth
 //

@@ -77,6 +77,30 @@ func mailKey(to ID, s Sender, seq uint64) kv.Key {
 	return tuple.Uint64(append(Key(to, FamilyMail), s...), seq)
 }
 
+// The bounds of a lane: how far its sender may be ahead of its receiver.
+const (
+	MaxLaneMessages = 10_000
+	MaxLaneBytes    = 64 << 20
+)
+
+// progress is how far a lane has come, at its sender or at its receiver: the last message, and the
+// bytes of all up to it. Only their differences mean something; bytes may wrap.
+type progress struct{ seq, bytes uint64 }
+
+func (p *progress) add(body []byte) {
+	p.seq++
+	p.bytes += uint64(MailSize(body)) //nolint:gosec // a length
+}
+
+func (p progress) encode() []byte { return tuple.Uint64(tuple.Uint64(nil, p.seq), p.bytes) }
+
+// readProgress reads the value of a lane's two ends; what is absent is 0.
+func readProgress(v []byte) (p progress) {
+	p.seq, v, _ = tuple.TakeUint64(v)
+	p.bytes, _, _ = tuple.TakeUint64(v)
+	return p
+}
+
 func encodeMail(kind byte, body []byte) []byte {
 	return append([]byte{kind}, body...)
 }
@@ -129,7 +153,7 @@ func MailSender(key kv.Key) (Sender, bool) {
 // LaneCursor returns the last message of a lane that is applied, in an open partition.
 func (v *View) LaneCursor(p ID, s Sender) uint64 {
 	value, _ := v.lookup(laneCurKey(p, s))
-	return readCursor(value)
+	return readProgress(value).seq
 }
 
 // CursorRange is the range of one key, in which a lane's cursor stands; CursorOf reads it.
@@ -139,7 +163,7 @@ func CursorRange(p ID, s Sender) kv.Range {
 }
 
 // CursorOf reads the entry of CursorRange.
-func CursorOf(e kv.Entry) uint64 { return readCursor(e.Value) }
+func CursorOf(e kv.Entry) uint64 { return readProgress(e.Value).seq }
 
 // Message is one message of a lane.
 type Message struct {

@@ -130,8 +130,7 @@ func TestACommandThatFailsLeavesNoTrace(t *testing.T) {
 		tx.DeleteRange(keptKey(3, 0), keptKey(3, 9))
 		tx.Effect("bad")
 		tx.After(func() { after++ })
-		tx.Send(5, 'k', []byte("bad"))
-		return errAsked
+		return errors.Join(tx.Send(5, 'k', []byte("bad")), errAsked)
 	}})
 	r.call(m, "next", "aawiki", &do{apply: func(tx *partition.Tx) error {
 		if got := string(tx.Get(keptKey(3, 1))); got != "good" {
@@ -243,8 +242,7 @@ func TestACommandThatWritesWhatNoStoreTakesIsRefusedAlone(t *testing.T) {
 			return nil
 		}},
 		"mail": {apply: func(tx *partition.Tx) error {
-			tx.Send(5, 'k', make([]byte, kv.MaxValue))
-			return nil
+			return tx.Send(5, 'k', make([]byte, kv.MaxValue))
 		}},
 	} {
 		r := newRig(t)

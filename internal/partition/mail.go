@@ -3,7 +3,6 @@ package partition
 import (
 	"auwai/internal/fault"
 	"auwai/internal/kv"
-	"auwai/internal/tuple"
 )
 
 // Decoder turns the kind and body of a message into the command that it stands for.
@@ -45,12 +44,13 @@ func (c *MailCommand) Reads(dst []kv.Key, p ID) []kv.Key {
 
 // Apply applies the message.
 func (c *MailCommand) Apply(tx *Tx) error {
-	cursor := readCursor(tx.Get(laneCurKey(tx.m.id, c.Sender)))
-	if tx.Missed() || c.Seq <= cursor {
+	cursor := readProgress(tx.Get(laneCurKey(tx.m.id, c.Sender)))
+	if tx.Missed() || c.Seq <= cursor.seq {
 		return nil
 	}
-	Invariant(c.Seq == cursor+1, "lane from %s: message %d after %d", c.Sender, c.Seq, cursor)
-	tx.Set(laneCurKey(tx.m.id, c.Sender), tuple.Uint64(nil, c.Seq))
+	Invariant(c.Seq == cursor.seq+1, "lane from %s: message %d after %d", c.Sender, c.Seq, cursor.seq)
+	cursor.add(c.Body)
+	tx.Set(laneCurKey(tx.m.id, c.Sender), cursor.encode())
 	tx.Delete(mailKey(tx.m.id, c.Sender, c.Seq))
 	tx.Effect(LaneMoved{c.Sender, c.Seq})
 	if c.Refused != nil {
@@ -58,11 +58,6 @@ func (c *MailCommand) Apply(tx *Tx) error {
 		return nil //nolint:nilerr // told by the effect; the lane goes on
 	}
 	return c.Inner.Apply(tx)
-}
-
-func readCursor(v []byte) uint64 {
-	n, _, _ := tuple.TakeUint64(v)
-	return n
 }
 
 // CloseLane removes the lane of a session that is dead and drained: its cursor and its entry. Nobody

@@ -3,6 +3,8 @@ package partition_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"auwai/internal/ident"
@@ -16,7 +18,9 @@ const session ident.Session = 77
 func sendTo(to partition.ID, texts ...string) *do {
 	return &do{apply: func(tx *partition.Tx) error {
 		for _, text := range texts {
-			tx.Send(to, 'k', []byte(text))
+			if err := tx.Send(to, 'k', []byte(text)); err != nil {
+				return err
+			}
 		}
 		return nil
 	}}
@@ -73,6 +77,8 @@ func TestMailIsInOneCommitWithWhatSentIt(t *testing.T) {
 	r.call(m, "a", "aawiki", sendTo(5, "one", "two"))
 	r.call(m, "b", "aawiki", sendTo(6, "other"))
 	r.apply()
+	r.read() // how far the receiver has come
+	r.apply()
 	r.seal()
 	if n := r.store.Len(); n != 0 {
 		t.Fatalf("%d keys are stored before the commit", n)
@@ -105,8 +111,7 @@ func TestNumbersOfALaneHaveNoGapsOverOwners(t *testing.T) {
 	for i := range 3 {
 		r.call(m, "a", "aawiki", sendTo(5, fmt.Sprint(i)))
 		r.call(m, "bad", "aawiki", &do{apply: func(tx *partition.Tx) error {
-			tx.Send(5, 'k', []byte("bad"))
-			return errAsked
+			return errors.Join(tx.Send(5, 'k', []byte("bad")), errAsked)
 		}})
 		r.settle()
 		r.boot()
@@ -256,5 +261,38 @@ func TestSendersAreToldApart(t *testing.T) {
 		if got := sender.String(); got != want {
 			t.Errorf("String() = %q, want %q", got, want)
 		}
+	}
+}
+
+func TestALaneWhoseReceiverIsFarBehindTakesNoMore(t *testing.T) {
+	for name, c := range map[string]struct {
+		size, each, most int
+	}{
+		"messages": {1, 100, partition.MaxLaneMessages},
+		"bytes":    {512 << 10, 1, partition.MaxLaneBytes/(512<<10+48) + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			from := r.open(3, 1)
+			send := func(n int) error {
+				r.call(from, "send", "aawiki", sendTo(5, slices.Repeat([]string{strings.Repeat("x", c.size)}, n)...))
+				r.settle()
+				return r.errs["send"]
+			}
+			sent := 0
+			for sent <= c.most && send(c.each) == nil {
+				sent += c.each
+			}
+			if err := r.errs["send"]; sent != c.most || !errors.Is(err, partition.ErrLaneFull) {
+				t.Fatalf("%d messages were taken, want %d; then %v", sent, c.most, err)
+			}
+			to := r.open(5, 1)
+			first := r.mail(5, partition.PartitionSender(3))[0]
+			r.deliver(to, "applied", &partition.MailCommand{Message: first, Inner: note("", nil)})
+			r.settle()
+			if err := send(1); err != nil {
+				t.Errorf("after the receiver went on: %v", err)
+			}
+		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
-	"auwai/internal/tuple"
 )
 
 // Command is a change of one partition. Apply may be called several times, each time on another
@@ -103,19 +102,23 @@ func (tx *Tx) Group() uint64 { return tx.m.groupNumber() }
 func (tx *Tx) Seq() uint64 { return tx.m.nextSeq() }
 
 // Send puts a message into the lane from this partition to another one, where it is applied exactly
-// once, after this group is durable.
-func (tx *Tx) Send(to ID, kind byte, body []byte) {
-	key := laneSeqKey(tx.m.id, to)
-	seq := uint64(1)
-	if v := tx.Get(key); len(v) == 8 {
-		n, _, _ := tuple.TakeUint64(v)
-		seq = n + 1
-	} else {
-		tx.Set(laneOpenKey(to, PartitionSender(tx.m.id)), []byte{1})
+// once, after this group is durable. A receiver that is MaxLaneMessages or MaxLaneBytes behind gets no
+// more: ErrLaneFull, and the command has to return it.
+func (tx *Tx) Send(to ID, kind byte, body []byte) error {
+	key, sender := laneSeqKey(tx.m.id, to), PartitionSender(tx.m.id)
+	sent := readProgress(tx.Get(key))
+	if sent.seq == 0 {
+		tx.Set(laneOpenKey(to, sender), []byte{1})
+	} else if applied := readProgress(tx.Get(laneCurKey(to, sender))); !tx.Missed() &&
+		(sent.seq-applied.seq >= MaxLaneMessages || sent.bytes-applied.bytes >= MaxLaneBytes) {
+		return fmt.Errorf("%w: %d messages and %d bytes wait from partition %d to partition %d",
+			ErrLaneFull, sent.seq-applied.seq, sent.bytes-applied.bytes, tx.m.id, to)
 	}
-	tx.Set(key, tuple.Uint64(nil, seq))
-	tx.Set(mailKey(to, PartitionSender(tx.m.id), seq), encodeMail(kind, body))
-	tx.Effect(Mailed{To: to, Sender: PartitionSender(tx.m.id)})
+	sent.add(body)
+	tx.Set(key, sent.encode())
+	tx.Set(mailKey(to, sender, sent.seq), encodeMail(kind, body))
+	tx.Effect(Mailed{To: to, Sender: sender})
+	return nil
 }
 
 // Effect has e released to the node when the group is durable, in the order of the partition's
@@ -139,6 +142,9 @@ var ErrPoisoned = fault.New(fault.Unavailable, "partition: closed after a failed
 
 // ErrNotOpen answers commands that come before opening, or after release.
 var ErrNotOpen = fault.New(fault.Unavailable, "partition: not open on this node")
+
+// ErrLaneFull answers commands whose receiver is too far behind. The caller tries again later.
+var ErrLaneFull = fault.New(fault.Unavailable, "partition: the receiver of a lane is too far behind")
 
 // ErrBusy answers commands over MaxPending.
 var ErrBusy = fault.New(fault.Unavailable, "partition: too many commands are waiting")

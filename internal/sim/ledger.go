@@ -108,14 +108,16 @@ func (c *transfer) Apply(tx *partition.Tx) error {
 	n := number(tx.Get(sentKey)) + 1
 	tx.Set(sentKey, tuple.Uint64(nil, n))
 	tx.Set(applied, []byte{})
-	tx.Send(c.to, mailCredit, encodeCredit(p, c.account, c.amount, n))
+	if err := tx.Send(c.to, mailCredit, encodeCredit(p, c.account, c.amount, n)); err != nil {
+		return err
+	}
 	switch c.end {
 	case endError:
 		return fault.New(fault.Conflict, "transfer: "+askedFor)
 	case endPanic:
 		partition.Invariant(tx.Missed(), askedFor)
 	case endRefused:
-		tx.Send(c.to, mailRefuse, make([]byte, c.account%2))
+		return tx.Send(c.to, mailRefuse, make([]byte, c.account%2))
 	case endWell:
 	}
 	return nil
