@@ -49,6 +49,8 @@ type Config struct {
 	Queues map[string]Queue
 	// DefaultQueue is what holds for queues that are not named.
 	DefaultQueue Queue
+	// Tags has the limits of tags, by name=value.
+	Tags map[string]Limit
 	CDN          CDN
 
 	domains map[string]string // the wiki of a domain
@@ -66,7 +68,7 @@ func Default() *Config {
 func defaults(data string) *Config {
 	return &Config{
 		Listen: DefaultListen, Data: data, Concurrency: DefaultConcurrency,
-		Wikis: map[string]*Wiki{}, Queues: map[string]Queue{}, DefaultQueue: defaultQueue(),
+		Wikis: map[string]*Wiki{}, Queues: map[string]Queue{}, DefaultQueue: defaultQueue(), Tags: map[string]Limit{},
 		domains: map[string]string{},
 	}
 }
@@ -138,6 +140,7 @@ func (r *reader) parse(text []byte) *Config {
 		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, maxConcurrency)) },
 		"wikis":       func(n *yaml.Node, path string) { r.wikis(c, n, path) },
 		"queues":      func(n *yaml.Node, _ string) { queues = n },
+		"tags":        func(n *yaml.Node, path string) { r.tags(c, n, path) },
 		"cdn":         func(n *yaml.Node, path string) { r.cdn(c, n, path) },
 	})
 	if queues != nil {

@@ -128,6 +128,19 @@ func TestTheConfigurationOfTheGuideIsRight(t *testing.T) {
 	}
 }
 
+// queue returns the defaults with a change.
+func queue(change func(*config.Queue)) config.Queue {
+	q := config.Queue{
+		Concurrency: 30, PerWiki: 10, Weight: 1, Priority: jobqueue.Normal,
+		Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6, RetryJitter: 0.1, Timeout: 7 * time.Minute,
+		Semantics: config.Semantics{
+			Dedup: config.DedupKeep, Debounce: 5 * time.Second, Window: time.Hour, RootClaimTTL: 28 * 24 * time.Hour, LoopLimit: 16,
+		},
+	}
+	change(&q)
+	return q
+}
+
 func TestAWholeFileIsRead(t *testing.T) {
 	c := load(t, `
 listen: localhost:9000
@@ -160,27 +173,27 @@ cdn:
 			"aawiki": {
 				Name: "aawiki", URL: "http://127.0.0.1:8080", ScriptPath: "/w", Host: "AA.example.org:8080",
 				Domains: []string{"aa.example.org", "a.example.org"}, Runner: config.RunnerAuwai, Secret: []byte("the secret"),
-				SecretFile: filepath.Join(dir, "secrets/aa"), Concurrency: 20, Groups: []string{"small", "s1"}, Tags: map[string]string{"db": "s1"},
+				SecretFile: filepath.Join(dir, "secrets/aa"), Limit: config.Limit{Concurrency: 20}, Groups: []string{"small", "s1"}, Tags: map[string]string{"db": "s1"},
 			},
 			"bbwiki": {
 				Name: "bbwiki", URL: "https://user:word@[::1]:8443", Host: "[::1]:8443", Domains: []string{"::1"}, Runner: config.RunnerEventBus,
 			},
 		},
-		DefaultQueue: config.Queue{
-			Concurrency: 30, PerWiki: 3, Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6, Timeout: 90 * time.Second, Priority: jobqueue.Normal,
-		},
-		Queues: map[string]config.Queue{"refreshLinks": {
-			Concurrency: 8, PerWiki: 3, Attempts: 3, RetryDelay: 0, RetryFactor: 6, Timeout: 90 * time.Second, Priority: jobqueue.Bulk,
-		}},
+		DefaultQueue: queue(func(q *config.Queue) { q.PerWiki, q.Timeout = 3, 90*time.Second }),
+		Queues: map[string]config.Queue{"refreshLinks": queue(func(q *config.Queue) {
+			q.Concurrency, q.PerWiki, q.RetryDelay, q.Timeout, q.Priority = 8, 3, 0, 90*time.Second, jobqueue.Bulk
+		})},
+		Tags: map[string]config.Limit{},
 		CDN: config.CDN{Layers: [][]string{{"127.0.0.1:6081", "cache:80"}, {"[::1]:80"}}, Rebound: 11 * time.Second},
 	}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
-	if q := c.Queue("other"); q != c.DefaultQueue {
-		t.Errorf("a queue that is not named has %+v", q)
+	if diff := cmp.Diff(c.DefaultQueue, c.Queue("other")); diff != "" {
+		t.Errorf("a queue that is not named (-want +got):\n%s", diff)
 	}
-	if p := c.Queue("refreshLinks").Retry(); p.Attempts != 3 || p.RetryFactor != 6 {
+	q := c.Queue("refreshLinks")
+	if p := q.Retry(); p.Attempts != 3 || p.RetryFactor != 6 {
 		t.Errorf("the policy is %+v", p)
 	}
 	for domain, want := range map[string]string{"aa.example.org": "aawiki", "A.example.org:80": "aawiki", "::1": "bbwiki", "x": ""} {

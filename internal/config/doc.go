@@ -26,4 +26,6 @@
 //	faults.go   faults and their order       queues.go   queues and their defaults
 //	nodes.go    reading YAML strictly        cdn.go      layers of caches
 //	listen.go   loopback addresses           summary.go  what "auwai check" shows
+//	limits.go   rates, tags, needs, classes  gates.go    what other queues have to say
+//	semantics.go  twins, expiry, order
 package config

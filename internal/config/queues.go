@@ -13,20 +13,39 @@ type Queue struct {
 	// Concurrency is the number of attempts of the queue on this node, PerWiki that of one wiki.
 	Concurrency int
 	PerWiki     int
+	// Rate is how many jobs of the queue start a second, and Burst how many may at once after a pause;
+	// PerWikiRate and PerWikiBurst are the same for one wiki. Rate 0: no limit. Burst 0: the rate, at
+	// least 1.
+	Rate, Burst               float64
+	PerWikiRate, PerWikiBurst float64
+	// Priority, then Rank (lower first), then turns by Weight order the queues of one wiki.
+	Priority jobqueue.Band
+	Rank     int
+	Weight   int
 	// Attempts is how often a job is tried before it is dead.
 	Attempts int
-	// RetryDelay is the wait before the second attempt; each further one is RetryFactor times longer.
+	// RetryDelay is the wait before the second attempt; each further one is RetryFactor times longer,
+	// and then longer by a share of up to RetryJitter.
 	RetryDelay  time.Duration
 	RetryFactor float64
+	RetryJitter float64
+	// RetryOn has the classes of failure that are retried, nil: all. Ignore has those that count as
+	// done. For the words see class.
+	RetryOn, Ignore []string
 	// Timeout is how long an attempt may take.
-	Timeout  time.Duration
-	Priority jobqueue.Band
+	Timeout time.Duration
+
+	Semantics
+	Gates
+	// Needs is what a job of the queue needs of a worker.
+	Needs Needs
 }
 
 func defaultQueue() Queue {
 	return Queue{
-		Concurrency: 30, PerWiki: 10, Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6,
-		Timeout: 7 * time.Minute, Priority: jobqueue.Normal,
+		Concurrency: 30, PerWiki: 10, Weight: 1, Priority: jobqueue.Normal,
+		Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6, RetryJitter: 0.1, Timeout: 7 * time.Minute,
+		Semantics: defaultSemantics(),
 	}
 }
 
@@ -42,7 +61,7 @@ func (c *Config) Queue(name string) Queue {
 }
 
 // Retry returns what the queue domain needs to know of the queue.
-func (q Queue) Retry() jobqueue.Policy {
+func (q *Queue) Retry() jobqueue.Policy {
 	return jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor}
 }
 
@@ -71,19 +90,32 @@ func (r *reader) queues(c *Config, n *yaml.Node, path string) {
 }
 
 func (r *reader) queue(q *Queue, n *yaml.Node, path string) {
-	r.object(n, path, map[string]field{
-		"concurrency":  func(n *yaml.Node, at string) { set(&q.Concurrency)(r.number(n, at, maxConcurrency)) },
-		"per_wiki":     func(n *yaml.Node, at string) { set(&q.PerWiki)(r.number(n, at, maxConcurrency)) },
-		"attempts":     func(n *yaml.Node, at string) { set(&q.Attempts)(r.number(n, at, 1_000)) },
-		"retry_delay":  func(n *yaml.Node, at string) { set(&q.RetryDelay)(r.duration(n, at, 0, 7*day)) },
-		"retry_factor": func(n *yaml.Node, at string) { set(&q.RetryFactor)(r.factor(n, at, 1, 1_000)) },
-		"timeout":      func(n *yaml.Node, at string) { set(&q.Timeout)(r.duration(n, at, time.Second, day)) },
+	fields := map[string]field{
+		"concurrency":    func(n *yaml.Node, at string) { set(&q.Concurrency)(r.number(n, at, maxConcurrency)) },
+		"per_wiki":       func(n *yaml.Node, at string) { set(&q.PerWiki)(r.number(n, at, maxConcurrency)) },
+		"rate":           func(n *yaml.Node, at string) { set(&q.Rate)(r.rate(n, at)) },
+		"burst":          func(n *yaml.Node, at string) { set(&q.Burst)(r.burst(n, at)) },
+		"per_wiki_rate":  func(n *yaml.Node, at string) { set(&q.PerWikiRate)(r.rate(n, at)) },
+		"per_wiki_burst": func(n *yaml.Node, at string) { set(&q.PerWikiBurst)(r.burst(n, at)) },
+		"weight":         func(n *yaml.Node, at string) { set(&q.Weight)(r.number(n, at, maxWeight)) },
+		"rank":           func(n *yaml.Node, at string) { set(&q.Rank)(r.integer(n, at, -maxRank, maxRank)) },
+		"attempts":       func(n *yaml.Node, at string) { set(&q.Attempts)(r.number(n, at, 1_000)) },
+		"retry_delay":    func(n *yaml.Node, at string) { set(&q.RetryDelay)(r.duration(n, at, 0, 7*day)) },
+		"retry_factor":   func(n *yaml.Node, at string) { set(&q.RetryFactor)(r.factor(n, at, 1, 1_000)) },
+		"retry_jitter":   func(n *yaml.Node, at string) { set(&q.RetryJitter)(r.factor(n, at, 0, 1)) },
+		"retry_on":       func(n *yaml.Node, at string) { q.RetryOn = r.classes(n, at) },
+		"ignore":         func(n *yaml.Node, at string) { q.Ignore = r.classes(n, at) },
+		"timeout":        func(n *yaml.Node, at string) { set(&q.Timeout)(r.duration(n, at, time.Second, day)) },
+		"needs":          func(n *yaml.Node, at string) { r.needs(&q.Needs, n, at) },
 		"priority": func(n *yaml.Node, at string) {
 			if s, ok := r.word(n, at, "interactive", "normal", "bulk"); ok {
 				q.Priority, _ = Band(s)
 			}
 		},
-	})
+	}
+	r.semantics(&q.Semantics, fields)
+	r.gates(&q.Gates, fields)
+	r.object(n, path, fields)
 }
 
 // Band returns the priority of a name.

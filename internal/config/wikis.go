@@ -34,8 +34,8 @@ type Wiki struct {
 	// Secret is the text of SecretFile without space around it; nil when there is none.
 	Secret     []byte
 	SecretFile string // absolute; "" for none
-	// Concurrency is the number of attempts on this wiki; 0 for no limit of its own.
-	Concurrency int
+	// Limit bounds the attempts on this wiki.
+	Limit
 	Groups      []string
 	Tags        map[string]string
 }
@@ -117,6 +117,8 @@ func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 		"runner":      func(n *yaml.Node, at string) { r.runner(w, n, at) },
 		"secret_file": func(n *yaml.Node, at string) { r.secret(w, n, at) },
 		"concurrency": func(n *yaml.Node, at string) { set(&w.Concurrency)(r.number(n, at, maxConcurrency)) },
+		"rate":        func(n *yaml.Node, at string) { set(&w.Rate)(r.rate(n, at)) },
+		"burst":       func(n *yaml.Node, at string) { set(&w.Burst)(r.burst(n, at)) },
 		"groups": func(n *yaml.Node, at string) {
 			r.list(n, at, "names", func(n *yaml.Node, at string) {
 				if s, ok := r.text(n, at); ok {
@@ -124,7 +126,7 @@ func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 				}
 			})
 		},
-		"tags": func(n *yaml.Node, at string) { r.tags(w, n, at) },
+		"tags": func(n *yaml.Node, at string) { r.wikiTags(w, n, at) },
 	})
 	if !hasURL {
 		r.fault(key, path, "has no url; write where requests to the wiki go, such as http://127.0.0.1:8080")
@@ -207,7 +209,7 @@ func (r *reader) runner(w *Wiki, n *yaml.Node, path string) {
 	}
 }
 
-func (r *reader) tags(w *Wiki, n *yaml.Node, path string) {
+func (r *reader) wikiTags(w *Wiki, n *yaml.Node, path string) {
 	w.Tags = map[string]string{}
 	r.each(n, path, func(key, value *yaml.Node, at string) {
 		if !r.name(key, at, "tag") {

@@ -26,7 +26,8 @@ type runnersByKind map[string]runner.Runner
 // minutes is asked again, soon at first.
 func purgeQueue() config.Queue {
 	return config.Queue{
-		Concurrency: 30, PerWiki: 10, Attempts: 6, RetryDelay: 5 * time.Second, RetryFactor: 4, Timeout: time.Minute,
+		Concurrency: 30, PerWiki: 10, Weight: 1, Priority: jobqueue.Normal,
+		Attempts: 6, RetryDelay: 5 * time.Second, RetryFactor: 4, RetryJitter: 0.1, Timeout: time.Minute,
 	}
 }
 
