@@ -62,7 +62,7 @@ func (c *Config) Queue(name string) Queue {
 
 // Retry returns what the queue domain needs to know of the queue.
 func (q *Queue) Retry() jobqueue.Policy {
-	return jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor}
+	return jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor, RetryJitter: q.RetryJitter}
 }
 
 // queues reads the defaults first, wherever they stand, since the other queues begin with them.

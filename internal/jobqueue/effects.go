@@ -50,6 +50,20 @@ type RootMoved struct {
 	Root      RootRecord
 }
 
+// Purged says that all that waits in a pair and has a place before Before is being swept: it is not
+// ready any more, whatever a window or a scan shows.
+type Purged struct {
+	Pair   Pair
+	Before uint64
+}
+
+// CancelRunning says that a job that runs was cancelled: dispatch cancels its attempt. Whatever the
+// attempt reports then, done excepted, ends the job as cancelled.
+type CancelRunning struct {
+	ID   ident.Suffix
+	Pair Pair
+}
+
 // Finished says that a job's life ended in a final state, or that it died, for metrics.
 type Finished struct {
 	ID      ident.Suffix

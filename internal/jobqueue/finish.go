@@ -9,9 +9,6 @@ import (
 	"auwai/internal/partition"
 )
 
-// jitter is the greatest share of itself by which a back-off is lengthened.
-const jitter = 0.1
-
 // Ended is the outcome of one attempt.
 type Ended struct {
 	// Claim is the attempt's claim. Nil: the claim of the job ID.
@@ -24,6 +21,14 @@ type Ended struct {
 	RetryAfter time.Duration // least delay before the next attempt, 0 for none; at most a week
 	Policy     Policy        // for OutcomeFailed and OutcomeCrash
 	Jitter     float64       // a number from [0, 1), from a source of the caller's
+
+	// NoRetry has a failure be final, as the job's own NoRetry has.
+	NoRetry bool
+	// Holder, where it is given, has to be the claim's: else the outcome is that of a former holder,
+	// and the claim counts as lost.
+	Holder string
+	// Message and ResultURL are kept with the job; "" leaves what the claim's Progress says.
+	Message, ResultURL string
 }
 
 // Cursor says that every job of the band that waits, as the sender of the command sees it, is at Seq
@@ -179,7 +184,7 @@ func (w *work) endFailed(c *Claim, e *Ended) {
 
 // delay returns the back-off after the given number of failures.
 func (e *Ended) delay(failures int) time.Duration {
-	p := backoff.Policy{First: e.Policy.RetryDelay, Factor: e.Policy.RetryFactor, Max: maxDelay, Jitter: jitter}
+	p := backoff.Policy{First: e.Policy.RetryDelay, Factor: e.Policy.RetryFactor, Max: maxDelay, Jitter: e.Policy.RetryJitter}
 	return max(p.Delay(failures, e.Jitter), min(e.RetryAfter, maxDelay))
 }
 

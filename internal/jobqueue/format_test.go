@@ -157,6 +157,14 @@ func TestAMailedPushArrivesWhole(t *testing.T) {
 			RequestID: "r", ClientID: "c", Domain: "d", FromEvent: true, Source: jobqueue.Source{Name: "s", Hash: [8]byte{9}}, Payload: []byte("p"),
 		},
 		{ID: ident.Suffix{2}, Pair: links(), Blob: jobqueue.BlobRef{ID: ident.Suffix{3}, Size: 7}},
+		{
+			ID: ident.Suffix{4}, Pair: links(), Payload: []byte("p"), SerialKey: "page 7", WaitsFor: []ident.Suffix{{5}, {6}},
+			ExpireAt: time.UnixMilli(1700000000124).UTC(), Cause: cause("aawiki"), Needs: jobqueue.Needs{Cores: 1.5, Memory: 1 << 31},
+			NoRetry: true, Rules: &jobqueue.Rules{
+				Dedup: jobqueue.DedupWindow, Window: time.Hour, Debounce: 5 * time.Second, RootTTL: 24 * time.Hour, ExpireAfter: time.Minute,
+				Budget: 7, LoopLimit: 16, Exclusive: true, AtMostOnce: true,
+			},
+		},
 	}
 	c, ok, err := jobqueue.Domain{}.Decode(jobqueue.MailPush, jobqueue.EncodePush(want))
 	push, isPush := c.(*jobqueue.Push)
@@ -168,6 +176,29 @@ func TestAMailedPushArrivesWhole(t *testing.T) {
 	}
 	if _, ok, _ := (jobqueue.Domain{}).Decode(0x7f, nil); ok {
 		t.Error("a message of another kind was decoded")
+	}
+}
+
+// cause is that of a job that a job of the wiki made.
+func cause(wiki string) jobqueue.Cause {
+	parent := &jobqueue.Job{ID: ident.Suffix{9}, Pair: jobqueue.Pair{Wiki: wiki, Queue: "refreshLinks"}, Key: "k"}
+	return parent.Child()
+}
+
+func TestARecordWithEveryFieldIsReadWhole(t *testing.T) {
+	at := time.UnixMilli(1700000000124).UTC()
+	want := &jobqueue.Job{
+		ID: ident.Suffix{1}, Pair: links(), State: jobqueue.Blocked, Band: jobqueue.Normal, Seq: 9, Enq: 8, Created: at, Payload: []byte("p"),
+		SerialKey: "page 7", WaitsFor: []ident.Suffix{{5}, {6}}, ExpireAt: at, Cause: cause("aawiki"), Needs: jobqueue.Needs{Cores: 1.5, Memory: 1 << 31},
+		Message: "half", ResultURL: "https://a.example/", Dedup: jobqueue.DedupDebounce, DedupFor: 5 * time.Second, First: at,
+		NoRetry: true, AtMostOnce: true, Exclusive: true, Chained: true, Waited: true,
+	}
+	got, err := jobqueue.DecodeJob(links(), want.ID, jobqueue.EncodeJob(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
 	}
 }
 

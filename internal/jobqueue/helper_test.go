@@ -16,7 +16,7 @@ func links() jobqueue.Pair { return jobqueue.Pair{Wiki: "aawiki", Queue: "refres
 
 // policy allows three attempts, after a minute and after six.
 func policy() jobqueue.Policy {
-	return jobqueue.Policy{Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6}
+	return jobqueue.Policy{Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6, RetryJitter: 0.1}
 }
 
 func newRig(t *testing.T) *jobqueuetest.Rig {

@@ -30,6 +30,10 @@ type History struct {
 	Generation string
 	LastError  string
 	Attempts   []Attempt
+	Cause      Cause
+	Message    string // the last that an attempt said of itself
+	ResultURL  string
+	Holder     string // the remote worker that had the last attempt; "" for none
 }
 
 // closing says how a job's life ends.
@@ -38,6 +42,7 @@ type closing struct {
 	twin       ident.Suffix
 	generation string
 	attempt    *Attempt // the last one, when it is not in the job
+	holder     string
 	settles    bool
 }
 
@@ -68,6 +73,9 @@ const (
 	pastGeneration
 	pastError
 	pastAttempts
+	pastCause
+	pastSaid
+	pastHolder
 )
 
 func (w *work) appendHistory(b []byte, j *Job, c *closing, tries int) []byte {
@@ -103,6 +111,15 @@ func (w *work) appendHistory(b []byte, j *Job, c *closing, tries int) []byte {
 	if f&pastAttempts != 0 {
 		b = appendPastAttempts(b, j.Attempts, c.attempt)
 	}
+	if f&pastCause != 0 {
+		b = appendCause(b, &j.Cause)
+	}
+	if f&pastSaid != 0 {
+		b = appendText(appendText(b, j.Message), j.ResultURL)
+	}
+	if f&pastHolder != 0 {
+		b = appendText(b, c.holder)
+	}
 	return b
 }
 
@@ -135,6 +152,9 @@ func pastFlags(j *Job, c *closing) uint64 {
 	set(c.generation != "", pastGeneration)
 	set(j.LastError != "", pastError)
 	set(len(j.Attempts) > 0 || c.attempt != nil, pastAttempts)
+	set(!j.Cause.IsZero(), pastCause)
+	set(j.Message != "" || j.ResultURL != "", pastSaid)
+	set(c.holder != "", pastHolder)
 	return f
 }
 
@@ -151,7 +171,7 @@ func DecodeHistory(data []byte) (History, error) {
 	h.Finished = time.UnixMilli(h.Created.UnixMilli() + r.varint()).UTC()
 	h.Tries = r.small()
 	r.past(&h, f)
-	if !r.end() || f >= pastAttempts<<1 {
+	if !r.end() || f >= pastHolder<<1 {
 		return History{}, fault.Newf(fault.Internal, "jobqueue: history record of %d bytes is malformed", len(data))
 	}
 	return h, nil
@@ -182,5 +202,14 @@ func (r *reader) past(h *History, f uint64) {
 	}
 	if f&pastAttempts != 0 {
 		h.Attempts = r.attempts()
+	}
+	if f&pastCause != 0 {
+		h.Cause = r.cause()
+	}
+	if f&pastSaid != 0 {
+		h.Message, h.ResultURL = r.text(), r.text()
+	}
+	if f&pastHolder != 0 {
+		h.Holder = r.text()
 	}
 }

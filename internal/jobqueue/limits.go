@@ -23,6 +23,25 @@ const (
 	MaxAttempts = 10
 	// MaxError bounds the bytes of an error's text in a record.
 	MaxError = 1 << 10
+	// MaxWaits bounds the ids that the jobs of one Push wait for, in sum: each is looked at.
+	MaxWaits = 1_000
+	// MaxWaiters bounds the jobs that wait for one id, about.
+	MaxWaiters = 10_000
+	// MaxShown is how many of the ids that a job waits for its record keeps, for people.
+	MaxShown = 16
+	// MaxChain is how many links of a chain of causes are carried.
+	MaxChain = 16
+	// MaxCause bounds the id in a cause, in bytes: a wiki's name and a suffix.
+	MaxCause = 300
+	// maxCores bounds Needs.Cores: more is a mistake.
+	maxCores = 1 << 20
+	// maxDepth is the greatest depth that is counted.
+	maxDepth = 1_000_000
+	// MaxMessage and MaxURL bound what an attempt says of itself, in bytes.
+	MaxMessage = 1 << 10
+	MaxURL     = 2 << 10
+	// MaxHolder bounds the name of a claim's holder, in bytes.
+	MaxHolder = 255
 	// maxSources bounds the entries under one source: one event id that comes again and again with
 	// other bytes. The oldest is forgotten.
 	maxSources = 64

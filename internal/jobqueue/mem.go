@@ -41,6 +41,16 @@ type Claim struct {
 	Start    time.Time
 	Deadline time.Time
 	Attempts int
+	// Exclusive, AtMostOnce and Holder are remembered too. An exclusive claim, and one of a remote
+	// worker (Holder names it; "" is this node), outlives a crash until its deadline; see Recover. Set
+	// by dispatch after Mem.Claim; they come from the job or from the configuration.
+	Exclusive  bool
+	AtMostOnce bool
+	Holder     string
+	// Progress is what the attempt said of itself last; see Mem.SetProgress.
+	Progress Progress
+	// Cancelled says that its job is to end as cancelled, unless it is done; see Cancel.
+	Cancelled bool
 	// Stored says that the claim has a running key, instead of the ready key.
 	Stored bool
 	// Storing says that a command is on its way that stores it. Set and cleared by dispatch; cleared

@@ -77,7 +77,7 @@ func (w *work) storeClaim(c *Claim, orderly bool) {
 		w.tx.Delete(w.readyKey(c.Job))
 		w.storing = append(w.storing, c)
 	}
-	w.tx.Set(RunningKey(w.p, c.Job.Wiki, c.Job.ID), encodeRunning(c, orderly))
+	w.tx.Set(RunningKey(w.p, c.Job.Wiki, c.Job.ID), encodeRunning(c, orderly, c.Cancelled))
 }
 
 // save writes the job's record.

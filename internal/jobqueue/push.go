@@ -183,6 +183,9 @@ func (w *work) newJob(n *New) *Job {
 	if n.RunAt.After(w.wall) {
 		j.RunAt = ceilMilli(n.RunAt)
 	}
+	if !n.Cause.IsZero() {
+		j.Cause = n.Cause
+	}
 	if n.Blob.Size > 0 {
 		j.Payload = nil
 	}

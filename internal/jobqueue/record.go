@@ -29,7 +29,23 @@ const (
 	hasRequest
 	hasClient
 	hasBlob
+	hasSerial
+	hasWaits
+	hasExpireAt
+	hasCause
+	hasNeeds
+	hasSaid
+	hasDedup
+	hasFirst
+	isNoRetry
+	isAtMostOnce
+	isExclusive
+	isChained
+	isWaited
 )
+
+// rare are the flags of fields that most records do not have.
+const rare = ^(hasSerial - 1)
 
 func (j *Job) flags() uint64 {
 	var f uint64
@@ -53,6 +69,29 @@ func (j *Job) flags() uint64 {
 	set(j.RequestID != "", hasRequest)
 	set(j.ClientID != "", hasClient)
 	set(j.Blob.Size > 0, hasBlob)
+	return f | j.rareFlags()
+}
+
+func (j *Job) rareFlags() uint64 {
+	var f uint64
+	set := func(on bool, bit uint64) {
+		if on {
+			f |= bit
+		}
+	}
+	set(j.SerialKey != "", hasSerial)
+	set(len(j.WaitsFor) > 0, hasWaits)
+	set(!j.ExpireAt.IsZero(), hasExpireAt)
+	set(!j.Cause.IsZero(), hasCause)
+	set(j.Needs != Needs{}, hasNeeds)
+	set(j.Message != "" || j.ResultURL != "", hasSaid)
+	set(j.Dedup != DedupKeep, hasDedup)
+	set(!j.First.IsZero(), hasFirst)
+	set(j.NoRetry, isNoRetry)
+	set(j.AtMostOnce, isAtMostOnce)
+	set(j.Exclusive, isExclusive)
+	set(j.Chained, isChained)
+	set(j.Waited, isWaited)
 	return f
 }
 
@@ -63,8 +102,11 @@ func encodeJob(j *Job) []byte {
 	if len(j.Attempts) > 0 || !j.RunAt.IsZero() || j.Blob.Size > 0 {
 		size += 64 + 64*len(j.Attempts)
 	}
-	b := make([]byte, 0, size)
 	f := j.flags()
+	if f&rare != 0 {
+		size += j.rareSize()
+	}
+	b := make([]byte, 0, size)
 	b = append(b, formatVersion, byte(j.State)|byte(j.Band)<<4)
 	b = binary.AppendUvarint(b, f)
 	b = binary.AppendVarint(b, int64(j.Seq-j.Enq)) //nolint:gosec // read back the same way
@@ -118,6 +160,43 @@ func appendOptional(b []byte, j *Job, f uint64) []byte {
 		b = append(b, j.Blob.ID[:]...)
 		b = binary.AppendUvarint(b, uint64(j.Blob.Size)) //nolint:gosec // positive
 	}
+	if f&rare != 0 {
+		b = appendRare(b, j, f)
+	}
+	return b
+}
+
+// rareSize is about what the rare fields add to a record.
+func (j *Job) rareSize() int {
+	return 96 + len(j.SerialKey) + ident.SuffixLen*len(j.WaitsFor) + len(j.Cause.Parent) + 8*len(j.Cause.Chain) +
+		len(j.Message) + len(j.ResultURL)
+}
+
+func appendRare(b []byte, j *Job, f uint64) []byte {
+	if f&hasSerial != 0 {
+		b = appendText(b, j.SerialKey)
+	}
+	if f&hasWaits != 0 {
+		b = appendSuffixes(b, j.WaitsFor)
+	}
+	if f&hasExpireAt != 0 {
+		b = appendTime(b, j.ExpireAt)
+	}
+	if f&hasCause != 0 {
+		b = appendCause(b, &j.Cause)
+	}
+	if f&hasNeeds != 0 {
+		b = appendNeeds(b, j.Needs)
+	}
+	if f&hasSaid != 0 {
+		b = appendText(appendText(b, j.Message), j.ResultURL)
+	}
+	if f&hasDedup != 0 {
+		b = binary.AppendUvarint(append(b, byte(j.Dedup)), uint64(j.DedupFor.Milliseconds())) //nolint:gosec // positive
+	}
+	if f&hasFirst != 0 {
+		b = appendTime(b, j.First)
+	}
 	return b
 }
 
@@ -136,7 +215,7 @@ func DecodeJob(p Pair, id ident.Suffix, value []byte) (*Job, error) {
 	j.Created = r.time()
 	j.Queue = r.name(p.Queue)
 	r.optional(j, f)
-	if r.bad || f >= hasBlob<<1 || j.Band >= Bands || j.State != Ready && j.State != Delayed && j.State != Dead {
+	if r.bad || f >= isWaited<<1 || j.Band >= Bands || !j.State.kept() {
 		return nil, fault.Newf(fault.Internal, "jobqueue: record of job %s of wiki %q is malformed, %d bytes", id, p.Wiki, len(value))
 	}
 	if len(r.b) > 0 {
@@ -144,6 +223,9 @@ func DecodeJob(p Pair, id ident.Suffix, value []byte) (*Job, error) {
 	}
 	return j, nil
 }
+
+// kept reports whether a record may be in the state.
+func (s State) kept() bool { return s == Ready || s == Delayed || s == Blocked || s == Dead }
 
 func (r *reader) optional(j *Job, f uint64) {
 	j.Root.IsRoot, j.FromEvent = f&isRoot != 0, f&isEvent != 0
@@ -188,6 +270,41 @@ func (r *reader) optional(j *Job, f uint64) {
 		j.Blob.ID, j.Blob.Size = r.suffix(), r.small()
 		r.bad = r.bad || j.Blob.Size == 0
 	}
+	if f&rare != 0 {
+		r.rare(j, f)
+	}
+}
+
+func (r *reader) rare(j *Job, f uint64) {
+	if f&hasSerial != 0 {
+		j.SerialKey = r.text()
+		r.bad = r.bad || j.SerialKey == ""
+	}
+	if f&hasWaits != 0 {
+		j.WaitsFor = r.suffixes()
+	}
+	if f&hasExpireAt != 0 {
+		j.ExpireAt = r.time()
+	}
+	if f&hasCause != 0 {
+		j.Cause = r.cause()
+	}
+	if f&hasNeeds != 0 {
+		j.Needs = r.needs()
+	}
+	if f&hasSaid != 0 {
+		j.Message, j.ResultURL = r.text(), r.text()
+		r.bad = r.bad || j.Message == "" && j.ResultURL == ""
+	}
+	if f&hasDedup != 0 {
+		j.Dedup, j.DedupFor = Dedup(r.byte()), r.millis()
+		r.bad = r.bad || j.Dedup == DedupKeep || j.Dedup >= dedups
+	}
+	if f&hasFirst != 0 {
+		j.First = r.time()
+	}
+	j.NoRetry, j.AtMostOnce, j.Exclusive = f&isNoRetry != 0, f&isAtMostOnce != 0, f&isExclusive != 0
+	j.Chained, j.Waited = f&isChained != 0, f&isWaited != 0
 }
 
 func appendAttempts(b []byte, list []Attempt) []byte {

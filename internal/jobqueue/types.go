@@ -51,6 +51,8 @@ type Root struct {
 }
 
 // Job is a job that waits, runs or is dead. A record in the store, with its payload.
+//
+// The fields from SerialKey on are empty for most jobs and cost nothing in their records then.
 type Job struct {
 	ID ident.Suffix
 	Pair
@@ -78,6 +80,23 @@ type Job struct {
 
 	Payload []byte  // nil when Blob is set
 	Blob    BlobRef // a payload that was stored ahead
+
+	SerialKey string         // of the jobs of a queue with one, one goes at a time; "" for none
+	WaitsFor  []ident.Suffix // jobs of the wiki that it waits for, or waited for; the first MaxShown
+	ExpireAt  time.Time      // not begun after; zero for never
+	Cause     Cause
+	Needs     Needs
+	Message   string // the last that an attempt said of itself
+	ResultURL string
+
+	Dedup      Dedup         // what its rules said of twins
+	DedupFor   time.Duration // the window, or the pause of a debounce
+	First      time.Time     // of a debounce: the release as it was before anything was merged
+	NoRetry    bool          // a failure is final
+	AtMostOnce bool          // see Rules
+	Exclusive  bool          // see Rules
+	Chained    bool          // it has its place in the chain of its SerialKey; its first, unless Blocked
+	Waited     bool          // others wait for it, or did
 }
 
 // BlobRef names a payload in blocks, stored in earlier commits by StoreBlob.
@@ -90,7 +109,7 @@ type BlobRef struct {
 type Attempt struct {
 	Start, End time.Time
 	Outcome    Outcome
-	Error      string
+	Error      string // of an attempt that is done: the failure that was ignored
 }
 
 // Outcome is how an attempt ended.
@@ -104,6 +123,7 @@ const (
 	OutcomeUncounted         // the wiki was not able: held, returns to ready, not counted
 	OutcomeCrash             // found claimed after an unclean stop; counts
 	OutcomeOrderly           // cut short by an orderly stop; not counted
+	OutcomeCancelled         // cut short since the job was cancelled
 )
 
 // New is a job to be pushed. ID is minted by the session that accepted it; it is never used for
@@ -122,6 +142,17 @@ type New struct {
 	Source    Source
 	Payload   []byte
 	Blob      BlobRef
+
+	SerialKey string
+	WaitsFor  []ident.Suffix // of the same wiki; an id that has no record has ended
+	ExpireAt  time.Time
+	Cause     Cause
+	Needs     Needs
+	NoRetry   bool
+	Rules     *Rules // nil: the zero value
+	// MaxPending refuses the Push when more jobs than this would wait in the pair; 0: no bound. It
+	// does not travel by mail: what was acknowledged cannot be refused.
+	MaxPending int
 }
 
 // Source identifies a job across repeats: of an event, by its id and a hash of its bytes; of an API
@@ -146,6 +177,7 @@ type Policy struct {
 	Attempts    int           // attempts that may fail; below 1 is taken as 1
 	RetryDelay  time.Duration // after the first failure
 	RetryFactor float64
+	RetryJitter float64 // greatest share of itself by which a delay is lengthened, 0 to 1
 }
 
 // Counts of a pair. Ready, Delayed, Running, Dead are exact. As stored, Ready includes the jobs that
@@ -177,7 +209,7 @@ func (b Band) String() string {
 
 // String returns the outcome's name as the API shows it.
 func (o Outcome) String() string {
-	names := [...]string{"", "done", "failed", "permanent", "uncounted", "crash", "orderly"}
+	names := [...]string{"", "done", "failed", "permanent", "uncounted", "crash", "orderly", "cancelled"}
 	if o > 0 && int(o) < len(names) {
 		return names[o]
 	}

@@ -22,19 +22,31 @@ type PairInfo struct {
 	// Cursor is, for each band, a place below which no ready job is left. Scans begin there, so they
 	// never walk over what was deleted.
 	Cursor [Bands]uint64
+	// PurgedBefore is where the last purge stands in the order of arrival: what waits and arrived before
+	// it is ended by a sweep, and is not started. 0: none.
+	PurgedBefore uint64
 }
+
+// pairVersion2 has PurgedBefore after the cursors.
+const pairVersion2 = 2
 
 // encodePair: version, ready, delayed, blocked, running, dead, sweeping, cursors; then the names,
 // where one is shortened in the key.
 func encodePair(i *PairInfo) []byte {
 	b := make([]byte, 0, 48)
 	b = append(b, formatVersion)
+	if i.PurgedBefore > 0 {
+		b[0] = pairVersion2
+	}
 	c := &i.Counts
 	for _, n := range [...]int64{c.Ready, c.Delayed, c.Blocked, c.Running, c.Dead, c.Sweeping} {
 		b = binary.AppendUvarint(b, uint64(n)) //nolint:gosec // counts are not negative
 	}
 	for _, n := range i.Cursor {
 		b = binary.AppendUvarint(b, n)
+	}
+	if i.PurgedBefore > 0 {
+		b = binary.AppendUvarint(b, i.PurgedBefore)
 	}
 	if len(i.Pair.Wiki) > tuple.MaxShort || len(i.Pair.Queue) > tuple.MaxShort {
 		b = appendText(appendText(b, i.Pair.Wiki), i.Pair.Queue)
@@ -44,13 +56,20 @@ func encodePair(i *PairInfo) []byte {
 
 func (i *PairInfo) decode(value []byte) bool {
 	r := reader{b: value}
-	r.version()
+	version := r.byte()
 	c := &i.Counts
 	for _, n := range [...]*int64{&c.Ready, &c.Delayed, &c.Blocked, &c.Running, &c.Dead, &c.Sweeping} {
 		*n = int64(r.uvarint()) //nolint:gosec // written from an int64
 	}
 	for b := range i.Cursor {
 		i.Cursor[b] = r.uvarint()
+	}
+	switch version {
+	case formatVersion:
+	case pairVersion2:
+		i.PurgedBefore = r.uvarint()
+	default:
+		r.fail()
 	}
 	if len(r.b) > 0 {
 		i.Pair.Wiki, i.Pair.Queue = r.text(), r.text()
@@ -132,21 +151,59 @@ type RunningEntry struct {
 	Attempts int       // that the queue allows; 0: not said
 	Orderly  bool      // an orderly stop cut it short
 	Size     int       // of the job's payload
+
+	Exclusive  bool
+	AtMostOnce bool
+	Cancelled  bool   // its job is to end as cancelled, unless it is done
+	Holder     string // the remote worker that has it; "" for this node
+	Progress   Progress
 }
 
-func encodeRunning(c *Claim, orderly bool) []byte {
-	j := c.Job
-	b := make([]byte, 0, len(j.Queue)+40)
-	b = append(b, formatVersion, byte(j.Band), 0)
-	if orderly {
-		b[2] = 1
+// The flags of a stored claim.
+const (
+	runOrderly byte = 1 << iota
+	runExclusive
+	runAtMostOnce
+	runCancelled
+	runHolder
+	runProgress
+	runFlags
+)
+
+func (c *Claim) runFlags(orderly, cancelled bool) byte {
+	var f byte
+	for _, flag := range [...]struct {
+		on  bool
+		bit byte
+	}{
+		{orderly, runOrderly}, {c.Exclusive, runExclusive}, {c.AtMostOnce, runAtMostOnce}, {cancelled, runCancelled},
+		{c.Holder != "", runHolder}, {!c.Progress.IsZero(), runProgress},
+	} {
+		if flag.on {
+			f |= flag.bit
+		}
 	}
+	return f
+}
+
+func encodeRunning(c *Claim, orderly, cancelled bool) []byte {
+	j := c.Job
+	f := c.runFlags(orderly, cancelled)
+	b := make([]byte, 0, len(j.Queue)+40)
+	b = append(b, formatVersion, byte(j.Band), f)
 	b = binary.AppendUvarint(b, j.Seq)
 	b = appendText(b, j.Queue)
 	b = appendTime(b, orEpoch(c.Start))
 	b = appendTime(b, orEpoch(c.Deadline))
 	b = binary.AppendUvarint(b, uint64(max(c.Attempts, 0)))
-	return binary.AppendUvarint(b, uint64(len(j.Payload)))
+	b = binary.AppendUvarint(b, uint64(len(j.Payload)))
+	if f&runHolder != 0 {
+		b = appendText(b, c.Holder)
+	}
+	if f&runProgress != 0 {
+		b = appendProgress(b, &c.Progress)
+	}
+	return b
 }
 
 // orEpoch returns t, or the epoch for the zero time, which stands for "none" in values.
@@ -172,11 +229,20 @@ func DecodeRunning(e kv.Entry) (RunningEntry, error) {
 	r := reader{b: e.Value}
 	r.version()
 	out := RunningEntry{ID: id, Band: Band(r.byte())}
-	out.Orderly = r.byte() == 1
+	flags := r.byte()
+	out.Orderly, out.Exclusive = flags&runOrderly != 0, flags&runExclusive != 0
+	out.AtMostOnce, out.Cancelled = flags&runAtMostOnce != 0, flags&runCancelled != 0
 	out.Seq = r.uvarint()
 	out.Pair = Pair{Wiki: wiki, Queue: r.text()}
 	out.Start, out.Deadline = orZero(r.time()), orZero(r.time())
 	out.Attempts, out.Size = r.small(), r.small()
+	if flags&runHolder != 0 {
+		out.Holder = r.text()
+	}
+	if flags&runProgress != 0 {
+		out.Progress = r.progress()
+	}
+	r.bad = r.bad || flags >= runFlags
 	if !ok || !ok2 || !ok3 || f != FamRunning || len(rest) != 0 || !r.end() {
 		return out, malformedValue(e.Key, "running")
 	}
@@ -187,6 +253,8 @@ func DecodeRunning(e kv.Entry) (RunningEntry, error) {
 type RootRecord struct {
 	Timestamp string // 14 digits, as in Root
 	MinEnq    uint64 // of equal timestamp, what arrived before it is superseded too
+	Cancelled bool   // this generation and all before it are cancelled
+	Jobs      int64  // of this generation that were taken, where a budget asks for it
 	bucket    int64  // of its expiry
 }
 
@@ -196,18 +264,46 @@ func (r *RootRecord) Older(j *Job) bool {
 	return j.Root.Timestamp < r.Timestamp || j.Root.Timestamp == r.Timestamp && j.Enq < r.MinEnq
 }
 
+// Ends reports whether the job is not to be begun: it is older than the record, or cancelled by it.
+// The job's signature must be the record's.
+func (r *RootRecord) Ends(j *Job) bool { return r.Older(j) || r.Cancels(j) }
+
+// Cancels reports whether the job's generation is cancelled.
+func (r *RootRecord) Cancels(j *Job) bool { return r.Cancelled && j.Root.Timestamp <= r.Timestamp }
+
+// rootVersion2 has, after the bucket, whether it is cancelled and how many jobs there are.
+const rootVersion2 = 2
+
 func encodeRoot(r *RootRecord) []byte {
-	b := append(make([]byte, 0, len(r.Timestamp)+24), formatVersion)
+	b := append(make([]byte, 0, len(r.Timestamp)+32), formatVersion)
+	if r.Cancelled || r.Jobs > 0 {
+		b[0] = rootVersion2
+	}
 	b = appendText(b, r.Timestamp)
 	b = binary.AppendUvarint(b, r.MinEnq)
-	return binary.AppendVarint(b, r.bucket)
+	b = binary.AppendVarint(b, r.bucket)
+	if b[0] == formatVersion {
+		return b
+	}
+	cancelled := byte(0)
+	if r.Cancelled {
+		cancelled = 1
+	}
+	return binary.AppendVarint(append(b, cancelled), r.Jobs)
 }
 
 // DecodeRoot reads the value of a RootKey.
 func DecodeRoot(value []byte) (RootRecord, error) {
 	r := reader{b: value}
-	r.version()
+	version := r.byte()
 	out := RootRecord{Timestamp: r.text(), MinEnq: r.uvarint(), bucket: r.varint()}
+	switch version {
+	case formatVersion:
+	case rootVersion2:
+		out.Cancelled, out.Jobs = r.byte() == 1, r.varint()
+	default:
+		r.fail()
+	}
 	if !r.end() {
 		return RootRecord{}, fault.Newf(fault.Internal, "jobqueue: root record %x is malformed", value)
 	}

@@ -42,7 +42,7 @@ func (p *policy) Queue(name string) dispatch.QueuePolicy {
 	}
 	return dispatch.QueuePolicy{
 		Concurrency: q.Concurrency, PerWiki: q.PerWiki, Timeout: q.Timeout,
-		Retry: jobqueue.Policy{Attempts: q.Attempts, RetryDelay: q.RetryDelay, RetryFactor: q.RetryFactor},
+		Retry: q.Retry(),
 	}
 }
 
