@@ -27,5 +27,5 @@
 //	nodes.go    reading YAML strictly        cdn.go      layers of caches
 //	listen.go   loopback addresses           summary.go  what "auwai check" shows
 //	limits.go   rates, tags, needs, classes  gates.go    what other queues have to say
-//	semantics.go  twins, expiry, order
+//	semantics.go  twins, expiry, order      work.go     queues with a runner of their own
 package config

@@ -37,6 +37,10 @@ type Queue struct {
 
 	Semantics
 	Gates
+	// Runner is RunnerRemote or RunnerCommand; "": the runner of the job's wiki.
+	Runner string
+	// Command is the program, its path absolute, and its arguments; with RunnerCommand.
+	Command []string
 	// Needs is what a job of the queue needs of a worker.
 	Needs Needs
 }
@@ -115,7 +119,9 @@ func (r *reader) queue(q *Queue, n *yaml.Node, path string) {
 	}
 	r.semantics(&q.Semantics, fields)
 	r.gates(&q.Gates, fields)
+	check := r.work(q, fields)
 	r.object(n, path, fields)
+	check(n, path)
 }
 
 // Band returns the priority of a name.

@@ -18,6 +18,8 @@ type policy struct {
 	cfg   *config.Config
 	wikis runnersByKind
 	purge runner.Runner // nil: no caches
+	// queues are the runners that a queue may have instead of its wiki's.
+	queues runnersByKind
 }
 
 type runnersByKind map[string]runner.Runner
@@ -62,6 +64,12 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 		}
 		return ""
 	}
+	if kind := p.cfg.Queue(pair.Queue).Runner; kind != "" {
+		if p.queues[kind] == nil {
+			return "jobs of the queue are for workers of other hosts, and none can claim them"
+		}
+		return "" // the wiki takes no part in it
+	}
 	if p.cfg.Wikis[pair.Wiki] == nil {
 		// Not by fmt: dispatch asks for each queue of thousands of wikis.
 		return `wiki "` + pair.Wiki + `" is not in the configuration; its jobs are kept until it is`
@@ -72,7 +80,7 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 // Mismatch implements dispatch.Policy.
 func (p *policy) Mismatch(pair jobqueue.Pair, domain string) string {
 	w := p.cfg.Wikis[pair.Wiki]
-	if domain == "" || pair.Queue == intake.PurgeQueue || w == nil || w.HasDomain(domain) {
+	if domain == "" || pair.Queue == intake.PurgeQueue || w == nil || w.HasDomain(domain) || p.cfg.Queue(pair.Queue).Runner != "" {
 		return ""
 	}
 	return fmt.Sprintf("the job names domain %q, but wiki %q has %s; add the domain to the wiki, or find out who sends the job",
@@ -91,6 +99,9 @@ func (p *policy) Batch(pair jobqueue.Pair) int {
 func (p *policy) runner(pair jobqueue.Pair) runner.Runner {
 	if pair.Queue == intake.PurgeQueue {
 		return p.purge
+	}
+	if kind := p.cfg.Queue(pair.Queue).Runner; kind != "" {
+		return p.queues[kind]
 	}
 	if w := p.cfg.Wikis[pair.Wiki]; w != nil {
 		return p.wikis[w.Runner]

@@ -163,6 +163,8 @@ func (s *service) assemble(learned []farm.Wiki) error {
 	pol := &policy{cfg: cfg, wikis: runnersByKind{
 		string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
 		string(mwrunner.EventBus): s.client.Runner(mwrunner.EventBus),
+	}, queues: runnersByKind{
+		config.RunnerCommand: commands(cfg, s.o.Logger),
 	}}
 	if len(cfg.CDN.Layers) > 0 {
 		s.purge = purgerunner.New(purgerunner.Config{Layers: cfg.CDN.Layers, Version: s.o.Version})
