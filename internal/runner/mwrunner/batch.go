@@ -10,7 +10,7 @@ import (
 )
 
 // batchPath is the run endpoint of the extension (its class Rest\RunHandler).
-const batchPath = "/auwai/v1/run"
+const batchPath = "/rest.php/auwai/v1/run"
 
 // batch carries out one Work on a wiki of kind Auwai. It is used by one goroutine.
 type batch struct {
@@ -90,7 +90,7 @@ func (b *batch) send(ctx context.Context, parts []batchwire.Part) ending {
 		return ending{verdict: verdict{reach: reachAll, result: failed("the request could not be written: " + err.Error())}}
 	}
 	q := call{
-		path: batchPath, body: body, fence: b.work.Fence,
+		address: entryPoint(b.wiki, batchPath), body: body, fence: b.work.Fence,
 		signature: sign(b.wiki.Secret, b.client.now(), body),
 	}
 	if len(parts) == 1 {

@@ -11,13 +11,22 @@ import (
 )
 
 // eventPath is the endpoint of the EventBus extension (its class Rest\RunSingleJobHandler).
-const eventPath = "/eventbus/v0/internal/job/execute"
+const eventPath = "/rest.php/eventbus/v0/internal/job/execute"
 
 // runEvent sends the first job of the work, an event, to the wiki. ok is false when ctx was
 // cancelled and nothing is known.
 func (c *Client) runEvent(ctx context.Context, wiki Wiki, w runner.Work) (res runner.Result, ok bool) {
 	job := w.Jobs[0]
-	resp, none := c.post(ctx, wiki, call{path: eventPath, body: job.Payload, fence: w.Fence, requestID: job.RequestID})
+	q := call{address: entryPoint(wiki, eventPath), body: job.Payload, fence: w.Fence, requestID: job.RequestID}
+	done := eventDone
+	if wiki.Kind == EventBusRPC {
+		body, why := rpcEvent(w.Wiki, job)
+		if why != "" {
+			return permanent(why), true
+		}
+		q.address, q.body, done = atRoot(wiki, or(wiki.RPCPath, DefaultRPCPath)), body, rpcDone
+	}
+	resp, none := c.post(ctx, wiki, q)
 	if none != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return runner.Result{}, false
@@ -34,10 +43,10 @@ func (c *Client) runEvent(ctx context.Context, wiki Wiki, w runner.Work) (res ru
 	case err != nil && resp.StatusCode == http.StatusOK:
 		return failed("the answer broke off: " + plain(err.Error())), true
 	case resp.StatusCode == http.StatusOK && !isReadOnly(resp.Header):
-		return eventDone(body), true
+		return done(body), true
 	}
-	a := answer{kind: EventBus, status: resp.StatusCode, header: resp.Header, body: body, now: c.now}
-	if resp.StatusCode == http.StatusForbidden && len(wiki.Secret) > 0 {
+	a := answer{kind: wiki.Kind, status: resp.StatusCode, header: resp.Header, body: body, now: c.now}
+	if wiki.Kind == EventBus && resp.StatusCode == http.StatusForbidden && len(wiki.Secret) > 0 {
 		a.secretKnown, a.secretFits = true, eventSigned(wiki.Secret, job.Payload)
 	}
 	return a.verdict().result, true

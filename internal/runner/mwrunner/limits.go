@@ -14,6 +14,9 @@ const (
 	DefaultDialTimeout = 5 * time.Second
 	// DefaultBatchTime is after how long the extension starts no further job of a request.
 	DefaultBatchTime = 30 * time.Second
+	// DefaultRunJobs is how many jobs of its own table a wiki runs in one request: some seconds of
+	// trivial jobs, so that a request's cost is not felt, and fairness between wikis is.
+	DefaultRunJobs = 500
 )
 
 const (
@@ -25,6 +28,13 @@ const (
 	maxHeader = 64 << 10
 	// maxAnswer bounds what is read of an answer in one piece: job results are some hundred bytes.
 	maxAnswer = 1 << 20
+	// maxRunAnswer bounds the statistics of Special:RunJobs: 100 bytes a job, and more with an error.
+	maxRunAnswer = 8 << 20
+	// maxPage bounds what is looked at of an HTML page.
+	maxPage = 16 << 10
+	// runJobsExpiry is how long a signed request to Special:RunJobs is good. MediaWiki gives its own
+	// 5 s; ours may come from another machine, with another clock.
+	runJobsExpiry = 5 * time.Minute
 	// maxLine bounds a line of a batch's answer: an error with its trace.
 	maxLine = 256 << 10
 	// maxBatchBody bounds a request with several jobs: half of PHP's post_max_size (8 MB). One job

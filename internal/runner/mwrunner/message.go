@@ -2,6 +2,7 @@ package mwrunner
 
 import (
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"strings"
@@ -67,4 +68,27 @@ func (m message) says(words string) bool {
 		}
 	}
 	return !m.isJSON && strings.Contains(strings.ToLower(string(m.raw)), words)
+}
+
+// pageText returns the text of an HTML page, without its tags: MediaWiki's error pages are short. What
+// is no page is returned as it is.
+func pageText(body []byte) string {
+	text := string(body[:min(len(body), maxPage)])
+	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
+		return plain(text)
+	}
+	var b strings.Builder
+	for text != "" {
+		before, rest, found := strings.Cut(text, "<")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		b.WriteByte(' ')
+		if _, rest, found = strings.Cut(rest, ">"); !found {
+			break
+		}
+		text = rest
+	}
+	return plain(html.UnescapeString(b.String()))
 }

@@ -18,8 +18,10 @@ type Kind string
 
 // The kinds.
 const (
-	Auwai    Kind = "auwai"
-	EventBus Kind = "eventbus"
+	Auwai          Kind = "auwai"
+	EventBus       Kind = "eventbus"
+	EventBusRPC    Kind = "eventbus-rpc"
+	SpecialRunJobs Kind = "special-runjobs"
 )
 
 // Wiki is what has to be known of a wiki to run jobs on it.
@@ -32,8 +34,12 @@ type Wiki struct {
 	// Host is the Host header; empty: that of URL.
 	Host string
 	Kind Kind
-	// Secret signs the requests of kind Auwai, which needs it. With kind EventBus it is the wiki's
-	// $wgSecretKey and optional: it makes the diagnosis of a refused signature exact.
+	// RPCPath is the path of the runner script of kind EventBusRPC; empty: DefaultRPCPath. It does not
+	// stand below ScriptPath, since the script is not part of MediaWiki.
+	RPCPath string
+	// Secret signs the requests of kind Auwai, which needs it. With the other kinds it is the wiki's
+	// $wgSecretKey: SpecialRunJobs needs it too; with EventBus it makes the diagnosis of a refused
+	// signature exact; EventBusRPC does not look at it.
 	Secret []byte
 }
 
@@ -109,7 +115,8 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Runner returns the runner for wikis of the kind. They differ in Batch only: a Work is carried out
 // as its wiki's present kind says, so a change of the configuration meanwhile does no harm. Of a Work
-// with several jobs for a wiki of kind EventBus only the first is run; the others have no result.
+// with several jobs for a wiki of another kind than Auwai only the first is run; the others have no
+// result. A wiki of kind SpecialRunJobs cannot be given a job: its jobs are held. See RunJobs.
 func (c *Client) Runner(k Kind) runner.Runner { return kindRunner{c, k} }
 
 type kindRunner struct {
@@ -129,8 +136,11 @@ func (r kindRunner) Batch(string) int {
 func (r kindRunner) Run(ctx context.Context, w runner.Work, report func(i int, r runner.Result)) error {
 	c := r.client
 	wiki, ok := c.wikis(w.Wiki)
-	if !ok {
+	if !ok || wiki.Kind == SpecialRunJobs {
 		held := hold(fmt.Sprintf("the wiki %q is not configured", w.Wiki))
+		if ok {
+			held = hold("the runner special-runjobs runs what is in the wiki's own table, it cannot hand a job over")
+		}
 		for i := range w.Jobs {
 			report(i, held)
 		}
@@ -144,7 +154,7 @@ func (r kindRunner) Run(ctx context.Context, w runner.Work, report func(i int, r
 		ctx, cancel = context.WithTimeout(ctx, w.Timeout)
 		defer cancel()
 	}
-	if wiki.Kind == EventBus {
+	if wiki.Kind == EventBus || wiki.Kind == EventBusRPC {
 		if res, ok := c.runEvent(ctx, wiki, w); ok {
 			report(0, res)
 		}

@@ -35,7 +35,8 @@ func newTransport(cfg Config) *http.Transport {
 
 // call is one request to a wiki.
 type call struct {
-	path      string // below rest.php
+	address   string
+	form      bool // the body is a form, not JSON
 	body      []byte
 	fence     uint64
 	requestID string
@@ -58,7 +59,7 @@ func (c *Client) post(ctx context.Context, wiki Wiki, q call) (*http.Response, *
 		GetConn: func(string) { connected.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint(wiki, q.path), bytes.NewReader(q.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.address, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, &unanswered{err: err}
 	}
@@ -66,6 +67,9 @@ func (c *Client) post(ctx context.Context, wiki Wiki, q call) (*http.Response, *
 		req.Host = wiki.Host
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if q.form {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("X-Auwai-Fence", strconv.FormatUint(q.fence, 10))
 	if isHeaderText(q.requestID) {
@@ -84,13 +88,19 @@ func (c *Client) post(ctx context.Context, wiki Wiki, q call) (*http.Response, *
 	return resp, nil
 }
 
-// endpoint returns the address of a path below the wiki's rest.php.
-func endpoint(wiki Wiki, path string) string {
+// entryPoint returns the address of one of MediaWiki's entry points, such as /rest.php, with a path
+// below it.
+func entryPoint(wiki Wiki, path string) string {
 	script := strings.Trim(wiki.ScriptPath, "/")
 	if script != "" {
 		script = "/" + script
 	}
-	return strings.TrimRight(wiki.URL, "/") + script + "/rest.php" + path
+	return atRoot(wiki, script+path)
+}
+
+// atRoot returns the address of a path of the wiki's server.
+func atRoot(wiki Wiki, path string) string {
+	return strings.TrimRight(wiki.URL, "/") + path
 }
 
 // isHeaderText reports whether the text can stand in a header as it is. Request ids come from

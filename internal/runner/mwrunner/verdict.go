@@ -108,6 +108,10 @@ func (a answer) judgeRefusal(m message, said string) verdict {
 // judgeForbidden tells the reasons of 403 apart. Signatures are MediaWiki's own, over the event;
 // with kind Auwai the signature is of the request, so it says nothing of the jobs.
 func (a answer) judgeForbidden(m message, said string) verdict {
+	if a.kind == EventBusRPC {
+		return verdict{reach: reachAll, result: permanent("the web server denies the service the runner script (403)" + said +
+			". Allow this machine's address there, then retry")}
+	}
 	if a.kind == Auwai {
 		return verdict{reach: reachAll, result: hold("the wiki refuses the service's requests (403)" + said +
 			". Compare secret_file with the extension's secret, and both clocks")}
@@ -136,6 +140,9 @@ func (a answer) judgeForbidden(m message, said string) verdict {
 
 // notFound says what is missing where, by kind.
 func (a answer) notFound(m message, said string) string {
+	if a.kind == EventBusRPC {
+		return "there is no runner script at this address (404)" + said + ". Correct url, rpc_path and host, then retry"
+	}
 	extension := "EventBus"
 	if a.kind == Auwai {
 		extension = "Auwai"
@@ -151,6 +158,9 @@ func (a answer) notFound(m message, said string) string {
 func (a answer) judgeBreakdown(m message, said string) verdict {
 	switch a.status {
 	case http.StatusInternalServerError:
+		if a.kind == EventBusRPC && len(m.raw) == 0 {
+			return verdict{reach: reachSuspect, result: failed("the job failed (500); the runner script does not say why: the wiki's log does")}
+		}
 		return verdict{reach: reachSuspect, result: failed(whyJobFailed(m))}
 	case http.StatusNotImplemented:
 		remedy := "$wgEventBusEnableRunJobAPI = true"

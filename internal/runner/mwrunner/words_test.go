@@ -3,9 +3,13 @@ package mwrunner
 import (
 	"encoding/json"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
@@ -66,6 +70,60 @@ func FuzzAnswer(f *testing.F) {
 			if text := v.result.Error; text == "" || len(text) > jobqueue.MaxError || !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\n") {
 				t.Fatalf("%s %d %q: %q", kind, status, body, text)
 			}
+		}
+	})
+}
+
+// FuzzRPCEvent: what the script gets of a job names the wiki, and has the job's type and parameters as
+// they came.
+func FuzzRPCEvent(f *testing.F) {
+	f.Add([]byte(`{"type":"a","params":{"x":1.0}}`), "r1")
+	f.Add([]byte(`{"params":[ ] , "type":"","database":"other","meta":{}}`), "")
+	f.Fuzz(func(t *testing.T, payload []byte, requestID string) {
+		body, why := rpcEvent("demowiki", runner.Item{ID: "demowiki.J1", Payload: payload, RequestID: requestID})
+		if why != "" {
+			return
+		}
+		var in, out map[string]any
+		if err := json.Unmarshal(payload, &in); err != nil {
+			t.Fatalf("%q: %v", payload, err)
+		}
+		if err := json.Unmarshal(body, &out); err != nil {
+			t.Fatalf("%q: %v", body, err)
+		}
+		if diff := cmp.Diff([]any{"demowiki", in["type"], in["params"]}, []any{out["database"], out["type"], out["params"]}); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// The vector was made by MediaWiki's own SpecialRunJobs::getQuerySignature.
+func TestAFormIsSignedAsMediaWikiDoes(t *testing.T) {
+	form := url.Values{
+		"async": {"0"}, "maxjobs": {"5"}, "maxtime": {"30"}, "sigexpiry": {"1700000000"}, "stats": {"1"}, "tasks": {"jobs"},
+		"title": {"Special:RunJobs"}, "type": {"null"},
+	}
+	if got := signForm([]byte("abc123"), form); got != "65f5a2f0d9c06836c000607426c288402ab21837" {
+		t.Errorf("signForm = %s", got)
+	}
+}
+
+// FuzzRan: statistics of a wiki give an outcome whose text a record can keep, and never ask for more
+// when nothing ran: that would be a loop.
+func FuzzRan(f *testing.F) {
+	f.Add([]byte(`{"jobs":[{"type":"a","status":"failed","error":"x"}],"reached":"job-limit","backoffs":{"a":1.7e9}}`))
+	f.Add([]byte(`{"jobs":[],"reached":"memory-limit","backoffs":[]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		now := time.Unix(1_700_000_000, 0)
+		ran, res := readRan(body, now)
+		if ran.More && (ran.Jobs == 0 || res.Outcome != jobqueue.OutcomeDone) {
+			t.Fatalf("%q: %+v %+v", body, ran, res)
+		}
+		if res.Outcome == 0 || len(res.Error) > jobqueue.MaxError || !utf8.ValidString(res.Error) || strings.ContainsAny(res.Error, "\x00\n") {
+			t.Fatalf("%q: %+v", body, res)
+		}
+		if !ran.Again.IsZero() && (ran.Again.Before(now) || ran.Again.Sub(now) > maxRetryAfter) {
+			t.Fatalf("%q: again at %s", body, ran.Again)
 		}
 	})
 }
