@@ -51,7 +51,7 @@ type Config struct {
 	DefaultQueue Queue
 	// Tags has the limits of tags, by name=value.
 	Tags map[string]Limit
-	CDN          CDN
+	CDN  CDN
 
 	domains map[string]string // the wiki of a domain
 }

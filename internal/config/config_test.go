@@ -184,7 +184,7 @@ cdn:
 			q.Concurrency, q.PerWiki, q.RetryDelay, q.Timeout, q.Priority = 8, 3, 0, 90*time.Second, jobqueue.Bulk
 		})},
 		Tags: map[string]config.Limit{},
-		CDN: config.CDN{Layers: [][]string{{"127.0.0.1:6081", "cache:80"}, {"[::1]:80"}}, Rebound: 11 * time.Second},
+		CDN:  config.CDN{Layers: [][]string{{"127.0.0.1:6081", "cache:80"}, {"[::1]:80"}}, Rebound: 11 * time.Second},
 	}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

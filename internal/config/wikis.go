@@ -36,8 +36,8 @@ type Wiki struct {
 	SecretFile string // absolute; "" for none
 	// Limit bounds the attempts on this wiki.
 	Limit
-	Groups      []string
-	Tags        map[string]string
+	Groups []string
+	Tags   map[string]string
 }
 
 // HasDomain reports whether a meta.domain is this wiki's.
