@@ -20,14 +20,17 @@ const maxAnswer = 64 << 20
 
 // Client speaks to one service.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	token string
+	http  *http.Client
 }
 
 // Config of New.
 type Config struct {
 	// Server is the base URL of the service: http://127.0.0.1:8192. Required.
 	Server string
+	// Token is sent with each request; "": none.
+	Token string
 	// Conns is the number of connections that are kept open; 0: 2.
 	Conns int
 }
@@ -43,7 +46,7 @@ func New(cfg Config) (*Client, error) {
 		MaxIdleConns: conns, MaxIdleConnsPerHost: conns, IdleConnTimeout: 30 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}
-	return &Client{base: strings.TrimRight(u.String(), "/"), http: &http.Client{
+	return &Client{base: strings.TrimRight(u.String(), "/"), token: cfg.Token, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -101,6 +104,10 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		// Not Authorization, which a user and password in the base URL take.
+		request.Header.Set("X-Auwai-Token", c.token)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -45,6 +45,29 @@ func TestTheBaseURLIsChecked(t *testing.T) {
 	}
 }
 
+func TestATokenIsSentWithEachRequest(t *testing.T) {
+	for _, token := range []string{"", "auwt_x"} {
+		var got []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = append(got, r.Header.Get("X-Auwai-Token"))
+			w.WriteHeader(http.StatusCreated)
+		}))
+		c, err := client.New(client.Config{Server: server.URL, Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.PostEvents(t.Context(), []byte("[1]"), false); err != nil {
+			t.Error(err)
+		}
+		_, _ = c.Queues(t.Context(), client.QueueFilter{}) // the answer has no JSON
+		if diff := cmp.Diff([]string{token, token}, got); diff != "" {
+			t.Error(diff)
+		}
+		c.Close()
+		server.Close()
+	}
+}
+
 func TestFiltersAndPagesOfJobs(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"auwai/client"
 )
 
 func (a *app) bench() *cobra.Command {
@@ -79,10 +81,14 @@ service's log, in the stream ` + benchStream + ` of the wiki ` + benchWiki + `, 
 				if err != nil {
 					return err
 				}
-				result, err := l.run(c.Context(), a.server)
+				result, err := l.run(c.Context(), client.Config{Server: a.server})
 				return errors.Join(a.showLoad(result, err), stop())
 			}
-			return a.showLoad(l.run(c.Context(), a.server))
+			to, err := a.target()
+			if err != nil {
+				return err
+			}
+			return a.showLoad(l.run(c.Context(), to))
 		},
 	})
 	c.Flags().IntVar(&l.Events, "events", 20_000, "events of each phase")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auwai/internal/access"
 	"auwai/internal/config"
 	"auwai/internal/partition"
 )
@@ -54,7 +55,9 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	raw    io.Writer // stdout as it is: for a token that was just made
 	server string
+	token  string // the file of the token
 	json   bool
 	now    func() time.Time
 }
@@ -64,7 +67,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if deps.Version == "" {
 		deps.Version = buildVersion()
 	}
-	a := &app{deps: deps, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	raw := stdout
+	stdout, stderr = access.RedactWriter(stdout), access.RedactWriter(stderr)
+	a := &app{deps: deps, stdin: stdin, stdout: stdout, stderr: stderr, raw: raw, now: time.Now}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -104,7 +109,7 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 	)
 	add(root, groupService, a.serve(), a.check(), a.version())
 	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.emit())
-	add(root, groupTools, a.bench(), a.keys())
+	add(root, groupTools, a.tokens(), a.bench(), a.keys())
 	return root
 }
 
@@ -161,6 +166,7 @@ func (a *app) withServer(c *cobra.Command) *cobra.Command {
 		def = "http://" + config.DefaultListen
 	}
 	c.Flags().StringVar(&a.server, "server", def, "base URL of the service, also by AUWAI_SERVER")
+	c.Flags().StringVar(&a.token, "token-file", "", "file with the token for the service; the token itself by AUWAI_TOKEN")
 	return c
 }
 

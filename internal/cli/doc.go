@@ -16,7 +16,8 @@
 //
 //   - What a command was asked for goes to stdout, all else to stderr.
 //   - With --json, stdout is the API's own JSON, unchanged: one document.
-//   - Nothing is read from the environment but AUWAI_SERVER.
+//   - Nothing is read from the environment but AUWAI_SERVER and AUWAI_TOKEN.
+//   - No token is in what is written, but the one that "tokens new" has just made.
 //   - A command ends when its context ends.
 //
 // # Files
@@ -26,4 +27,5 @@
 //	serve.go   serve, check, version           keys.go    keys
 //	table.go   tables and times                bench.go   bench queue, bench intake
 //	queues.go  queues ls                       load.go    the load of bench intake
+//	connect.go the client and its token        tokens.go  tokens new
 package cli

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"auwai/client"
 	"auwai/internal/config"
 )
 
@@ -99,6 +101,9 @@ func (a *app) words(err error) string {
 
 // remedy says what to do about an error, "" when the error says it.
 func (a *app) remedy(err error) string {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Status == http.StatusUnauthorized {
+		return "Give the service's token by --token-file or AUWAI_TOKEN; whoever runs the service makes one: auwai tokens new"
+	}
 	if _, ok := errors.AsType[*url.Error](err); !ok {
 		return ""
 	}

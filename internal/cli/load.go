@@ -43,9 +43,10 @@ type phase struct {
 	Max       time.Duration `json:"max_ns"`
 }
 
-func (l load) run(ctx context.Context, server string) (loadResult, error) {
+func (l load) run(ctx context.Context, to client.Config) (loadResult, error) {
 	r := loadResult{Producers: l.Producers, Batch: l.Batch}
-	service, err := client.New(client.Config{Server: server, Conns: l.Producers})
+	to.Conns = l.Producers
+	service, err := client.New(to)
 	if err != nil {
 		return r, err
 	}

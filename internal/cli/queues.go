@@ -13,9 +13,6 @@ import (
 	"auwai/client"
 )
 
-// connect returns a client of the service.
-func (a *app) connect() (*client.Client, error) { return client.New(client.Config{Server: a.server}) }
-
 // pageSize is what lists ask for at once.
 const pageSize = 1_000
 

@@ -58,7 +58,7 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration file (default: none)")
 	c.Flags().StringVar(&data, "data", "", "folder of the store (default ./"+config.DefaultData+")")
-	c.Flags().StringVar(&listen, "listen", "", "loopback address of the HTTP interface (default "+config.DefaultListen+")")
+	c.Flags().StringVar(&listen, "listen", "", "address of the HTTP interface (default "+config.DefaultListen+")")
 	c.Flags().DurationVar(&drain, "drain", 30*time.Second, "how long running jobs are waited for at a stop")
 	c.Flags().StringVar(&format, "log-format", "text", "text or json")
 	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -93,7 +93,7 @@ func loadConfig(file, data, listen string) (*config.Config, error) {
 		cfg.Data = dir
 	}
 	if listen != "" {
-		if err := config.CheckListen(listen); err != nil {
+		if err := cfg.CheckListen(listen); err != nil {
 			return nil, err
 		}
 		cfg.Listen = listen
@@ -148,6 +148,7 @@ func showSummary(w io.Writer, s config.Summary) {
 	}
 	fmt.Fprintf(w, "%s is right\n\n", s.File)
 	row("listen", "%s", s.Listen)
+	row("access", "%s", s.Access)
 	row("data", "%s", s.Data)
 	row("concurrency", "%d", s.Concurrency)
 	kinds := make([]string, 0, len(s.Runners))

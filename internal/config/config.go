@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +38,7 @@ const (
 type Config struct {
 	// File is where it was read from, "" for the defaults.
 	File string
-	// Listen is the loopback address of the HTTP interface.
+	// Listen is the address of the HTTP interface; see CheckListen.
 	Listen string
 	// Data is the folder of the embedded store, absolute.
 	Data string
@@ -50,8 +51,9 @@ type Config struct {
 	// DefaultQueue is what holds for queues that are not named.
 	DefaultQueue Queue
 	// Tags has the limits of tags, by name=value.
-	Tags map[string]Limit
-	CDN  CDN
+	Tags   map[string]Limit
+	CDN    CDN
+	Access Access
 
 	domains map[string]string // the wiki of a domain
 }
@@ -69,7 +71,7 @@ func defaults(data string) *Config {
 	return &Config{
 		Listen: DefaultListen, Data: data, Concurrency: DefaultConcurrency,
 		Wikis: map[string]*Wiki{}, Queues: map[string]Queue{}, DefaultQueue: defaultQueue(), Tags: map[string]Limit{},
-		domains: map[string]string{},
+		domains: map[string]string{}, Access: open(),
 	}
 }
 
@@ -133,9 +135,11 @@ func (r *reader) parse(text []byte) *Config {
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return c
 	}
-	var queues *yaml.Node
-	r.object(doc.Content[0], "", map[string]field{
-		"listen":      func(n *yaml.Node, path string) { r.listen(c, n, path) },
+	var queues, listen *yaml.Node
+	who := r.accessReader(c)
+	fields := who.fields()
+	maps.Copy(fields, map[string]field{
+		"listen":      func(n *yaml.Node, _ string) { listen = n },
 		"data":        func(n *yaml.Node, path string) { r.data(c, n, path) },
 		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, maxConcurrency)) },
 		"wikis":       func(n *yaml.Node, path string) { r.wikis(c, n, path) },
@@ -143,6 +147,11 @@ func (r *reader) parse(text []byte) *Config {
 		"tags":        func(n *yaml.Node, path string) { r.tags(c, n, path) },
 		"cdn":         func(n *yaml.Node, path string) { r.cdn(c, n, path) },
 	})
+	r.object(doc.Content[0], "", fields)
+	who.finish()
+	if listen != nil {
+		r.listen(c, listen, "listen")
+	}
 	if queues != nil {
 		r.queues(c, queues, "queues")
 	}
@@ -179,7 +188,7 @@ func (r *reader) listen(c *Config, n *yaml.Node, path string) {
 	if !ok {
 		return
 	}
-	if err := CheckListen(s); err != nil {
+	if err := c.CheckListen(s); err != nil {
 		r.fault(n, path, "%s", strings.TrimPrefix(err.Error(), "listen: "))
 		return
 	}

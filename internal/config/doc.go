@@ -12,7 +12,8 @@
 //   - An unknown key is a fault: a misspelt key must not be overlooked.
 //   - A Config holds absolute paths, and the secrets' text; it is not changed after Load.
 //   - No two wikis have a domain in common, so that an event's domain names one wiki at most.
-//   - The HTTP interface is on a loopback address: there are no tokens yet.
+//   - The HTTP interface is on a loopback address, unless tokens or networks keep strangers out.
+//   - What stands where a hash is expected is never shown: it may be a token.
 //
 // # Failures
 //
@@ -25,7 +26,8 @@
 //	config.go   the types, Default, Load     wikis.go    wikis: where they are, their domains
 //	faults.go   faults and their order       queues.go   queues and their defaults
 //	nodes.go    reading YAML strictly        cdn.go      layers of caches
-//	listen.go   loopback addresses           summary.go  what "auwai check" shows
+//	listen.go   addresses                    summary.go  what "auwai check" shows
 //	limits.go   rates, tags, needs, classes  gates.go    what other queues have to say
 //	semantics.go  twins, expiry, order      work.go     queues with a runner of their own
+//	access.go   tokens and networks
 package config

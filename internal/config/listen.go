@@ -9,9 +9,9 @@ import (
 	"auwai/internal/fault"
 )
 
-// CheckListen refuses an address that the HTTP interface may not be on: anything but loopback, since
-// there are no tokens yet and whoever reaches the interface may do everything.
-func CheckListen(addr string) error {
+// CheckListen refuses an address that the HTTP interface may not be on: one beyond loopback while
+// there are neither tokens nor networks, since whoever reaches the interface could do everything.
+func (c *Config) CheckListen(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fault.Field("listen", "%q is no address; write it as 127.0.0.1:8192", addr)
@@ -19,17 +19,30 @@ func CheckListen(addr string) error {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fault.Field("listen", "%q has the port %q; a number up to 65535 is expected (found %d)", addr, port, n)
 	}
-	if host == "localhost" {
+	if IsLoopback(addr) {
 		return nil
 	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+	if host != "" && !isName(host) {
+		return fault.Field("listen", "%q has the host %q, which is neither a name nor an address", addr, host)
+	}
+	if c.Access.guarded() {
 		return nil
 	}
 	if host == "" {
 		host = "every address of the machine"
 	}
-	return fault.Field("listen", "%q is refused: %s is not loopback, there are no tokens yet, and whoever reaches "+
-		"the interface may do everything; use 127.0.0.1 or [::1], and a proxy or tunnel with its own access control in front", addr, host)
+	return fault.Field("listen", "%q is refused: %s is not loopback, and without tokens and allow_from whoever reaches "+
+		"the interface may do everything; make a token with \"auwai tokens new\", or use 127.0.0.1 or [::1]", addr, host)
+}
+
+// IsLoopback reports whether only this machine reaches an address of the HTTP interface.
+func IsLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // isHost reports whether s may be a host name or address, with or without a port.

@@ -11,6 +11,7 @@ type Summary struct {
 	File        string         `json:"file"`
 	Listen      string         `json:"listen"`
 	Data        string         `json:"data"`
+	Access      string         `json:"access"` // who may do what, in words
 	Concurrency int            `json:"concurrency"`
 	Wikis       int            `json:"wikis"`
 	Runners     map[string]int `json:"runners"` // wikis by runner
@@ -25,7 +26,7 @@ type Summary struct {
 // Summary sums c up. Warnings are what works and is worth a look.
 func (c *Config) Summary() Summary {
 	s := Summary{
-		File: c.File, Listen: c.Listen, Data: c.Data, Concurrency: c.Concurrency,
+		File: c.File, Listen: c.Listen, Data: c.Data, Access: c.Access.Words(), Concurrency: c.Concurrency,
 		Wikis: len(c.Wikis), Runners: map[string]int{}, Domains: len(c.domains),
 		Queues: slices.AppendSeq([]string{}, maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
 		Rebound: plain(c.CDN.Rebound), Warnings: []string{},
@@ -40,6 +41,7 @@ func (c *Config) Summary() Summary {
 	for _, file := range c.secretsForAll() {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("%s can be read by every user of this machine; chmod o-r %s", file, file))
 	}
+	s.Warnings = append(s.Warnings, c.accessWarnings()...)
 	if len(c.Wikis) == 0 {
 		s.Warnings = append(s.Warnings, "no wiki is configured: all jobs are kept and held")
 	}

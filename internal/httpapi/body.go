@@ -88,5 +88,5 @@ func tooLong(limit int64) error {
 
 // source says where a request comes from.
 func source(r *http.Request) intake.Source {
-	return intake.Source{Client: clientOf(r), RequestID: requestID(r.Context())}
+	return intake.Source{Client: clientOf(r), RequestID: requestID(r.Context()), Caller: reachOf(r)}
 }

@@ -14,10 +14,15 @@ func (s *server) guarded(next http.Handler) http.Handler {
 	if s.Listen != "" {
 		own = hostOf(s.Listen)
 	}
+	near := isLoopback(own)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Listen != "" && fromBrowser(r) && !knownHost(r.Host, own) {
+		if callerOf(r).token { // it is not trusted for where it comes from, and no page of another knows it
+			next.ServeHTTP(w, r)
+			return
+		}
+		if s.Listen != "" && fromBrowser(r) && !knownHost(r.Host, own, near) {
 			s.problem(w, r, http.StatusMisdirectedRequest, "forbidden", "Host",
-				"the request names the host "+clip(r.Host)+"; use a loopback name or address, such as "+s.Listen)
+				"the request names the host "+clip(r.Host)+"; use an address, such as "+s.Listen+", or send a token")
 			return
 		}
 		if err := origins.Check(r); err != nil {
@@ -45,17 +50,24 @@ func fromBrowser(r *http.Request) bool {
 	return false
 }
 
-// knownHost reports whether a Host header is a loopback name or address, or own. HTTP/1.0 has none.
-func knownHost(header, own string) bool {
+// knownHost reports whether a Host header is a loopback name or address, or own, or, unless the
+// interface is near, any address: a page whose name leads here has that name as its Host. HTTP/1.0 has
+// none.
+func knownHost(header, own string, near bool) bool {
 	if header == "" {
 		return true
 	}
 	host := hostOf(header)
-	if host == own || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if host == own || host == "localhost" || strings.HasSuffix(host, ".localhost") || isLoopback(host) {
 		return true
 	}
+	_, err := netip.ParseAddr(host)
+	return err == nil && !near
+}
+
+func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // hostOf returns a host without port and brackets, in lower case.

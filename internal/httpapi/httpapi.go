@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
 )
@@ -44,6 +45,8 @@ type Config struct {
 	Ready func() (ok bool, reason string)
 	// Metrics answers /metrics. Required.
 	Metrics http.Handler
+	// Access says who may do what, as the active configuration has it. nil: everybody may do everything.
+	Access func() *access.Policy
 	// Listen is the address listened on; requests that name another host than it, or a loopback one,
 	// are refused. "": every Host is taken.
 	Listen  string
@@ -69,22 +72,22 @@ func New(cfg Config) http.Handler {
 	}
 	s := &server{Config: cfg, log: cfg.Logger.With("part", "http")}
 	mux := http.NewServeMux()
-	s.route(mux, api.PathEvents, methods{http.MethodPost: s.postEvents})
-	s.route(mux, api.PathJobs, methods{http.MethodGet: s.getJobs, http.MethodPost: s.postJobs})
-	s.route(mux, api.PathJobs+"/{id}", methods{http.MethodGet: s.getJob})
-	s.route(mux, api.PathJobs+"/{id}/retry", methods{http.MethodPost: s.retryJob})
-	s.route(mux, api.PathJobs+"/{id}/cancel", methods{http.MethodPost: s.cancelJob})
-	s.route(mux, api.PathQueues, methods{http.MethodGet: s.getQueues})
-	s.route(mux, api.PathHealth, methods{http.MethodGet: s.getHealth})
-	s.route(mux, api.PathReady, methods{http.MethodGet: s.getReady})
-	s.route(mux, api.PathMetrics, methods{http.MethodGet: s.getMetrics})
-	s.route(mux, api.PathInfo, methods{http.MethodGet: s.getInfo})
+	paths := map[string]methods{}
+	for _, r := range s.routes() {
+		if paths[r.path] == nil {
+			paths[r.path] = methods{}
+		}
+		paths[r.path][r.method] = r
+	}
+	for path, m := range paths {
+		s.route(mux, path, m)
+	}
 	mux.HandleFunc("/", s.unknown)
-	return s.observed(s.guarded(mux))
+	return s.identified(s.observed(s.guarded(mux)))
 }
 
-// methods are the handlers of a route. A handler returns an error instead of answering it.
-type methods map[string]func(w http.ResponseWriter, r *http.Request) error
+// methods are the routes of a path by method.
+type methods map[string]route
 
 func (s *server) route(mux *http.ServeMux, path string, m methods) {
 	allowed := make([]string, 0, len(m)+1)
@@ -102,13 +105,17 @@ func (s *server) route(mux *http.ServeMux, path string, m methods) {
 		if method == http.MethodHead {
 			method = http.MethodGet // the server leaves the body out
 		}
-		handle, ok := m[method]
+		route, ok := m[method]
 		if !ok {
 			w.Header().Set("Allow", allow)
 			s.problem(w, r, http.StatusMethodNotAllowed, "invalid", "", r.Method+" is not a method of "+path+"; use "+allow)
 			return
 		}
-		if err := handle(w, r); err != nil {
+		err := route.admits(callerOf(r))
+		if err == nil {
+			err = route.handle(w, r)
+		}
+		if err != nil {
 			s.fail(w, r, err)
 		}
 	})

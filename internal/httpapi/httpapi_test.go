@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/fault"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
@@ -97,6 +98,15 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 		r.do("POST", path, "[]", rebound)
 		r.do("POST", path, "[]", header("Sec-Fetch-Site", "cross-site"))
 		r.do("PUT", path, "[]", nil)
+	}
+	r.policy = policyOf(t, []access.Token{{Name: "none", Hash: access.HashOf(aToken)}})
+	for _, path := range gets {
+		r.do("GET", path, "", nil)
+		r.do("GET", path, "", header("X-Auwai-Token", aToken))
+	}
+	for _, path := range posts {
+		r.do("POST", path, "[]", nil)
+		r.do("POST", path, "[]", header("X-Auwai-Token", aToken))
 	}
 	for _, answer := range r.doc.every() {
 		if answer, ok := strings.CutSuffix(answer, " 405"); ok || r.seen[answer] {

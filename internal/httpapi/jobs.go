@@ -33,6 +33,7 @@ func (s *server) getJobs(w http.ResponseWriter, r *http.Request) error {
 	page, err := s.Queue.Jobs(r.Context(), inspect.JobFilter{
 		State: q.text["state"], Queue: q.text["queue"], Wiki: q.text["wiki"], RequestID: q.text["request_id"],
 		ClientID: q.text["client_id"], Limit: q.limit, Cursor: q.text["cursor"],
+		Reach: reachOf(r),
 	})
 	if err != nil {
 		return err
@@ -41,7 +42,11 @@ func (s *server) getJobs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) getJob(w http.ResponseWriter, r *http.Request) error {
-	job, err := s.Queue.Job(r.Context(), r.PathValue("id"))
+	id := r.PathValue("id")
+	if err := reachJob(r, id); err != nil {
+		return err
+	}
+	job, err := s.Queue.Job(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,11 @@ func (s *server) getJob(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) retryJob(w http.ResponseWriter, r *http.Request) error {
-	action, err := s.Queue.Retry(r.Context(), r.PathValue("id"))
+	id := r.PathValue("id")
+	if err := reachJob(r, id); err != nil {
+		return err
+	}
+	action, err := s.Queue.Retry(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -57,7 +66,11 @@ func (s *server) retryJob(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) cancelJob(w http.ResponseWriter, r *http.Request) error {
-	action, err := s.Queue.Cancel(r.Context(), r.PathValue("id"))
+	id := r.PathValue("id")
+	if err := reachJob(r, id); err != nil {
+		return err
+	}
+	action, err := s.Queue.Cancel(r.Context(), id)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"auwai/internal/access"
 )
 
 // observer notes what is answered. It is the ResponseWriter of every handler.
@@ -84,7 +86,7 @@ func (s *server) observed(next http.Handler) http.Handler {
 			if s.Hooks.OnRequest != nil {
 				s.Hooks.OnRequest(o.route, boundedMethod(r.Method), o.status, took)
 			}
-			s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", o.status, "took", took,
+			s.log.Debug("request", "method", r.Method, "path", access.Redact(r.URL.Path), "status", o.status, "took", took,
 				"request_id", id, "client", clientOf(r))
 		}()
 		next.ServeHTTP(o, r)
@@ -100,7 +102,7 @@ func (s *server) recovered(o *observer, r *http.Request, panicked any) {
 		panic(panicked)
 	}
 	s.log.Error("handler panicked", "err", fmt.Sprint(panicked), "request_id", requestID(r.Context()),
-		"method", r.Method, "path", r.URL.Path, "stack", string(debug.Stack()))
+		"method", r.Method, "path", access.Redact(r.URL.Path), "stack", string(debug.Stack()))
 	if o.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}

@@ -21,6 +21,7 @@ import (
 // document is api/openapi.yaml, as far as the tests need it.
 type document struct {
 	Paths map[string]map[string]struct {
+		Role      string              `yaml:"x-role"`
 		Responses map[string]response `yaml:"responses"`
 	} `yaml:"paths"`
 	Components struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/fault"
 )
 
@@ -67,8 +68,12 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = own.status
 	}
 	if status == http.StatusInternalServerError {
-		s.log.Error("request failed", "err", err, "method", r.Method, "path", r.URL.Path, "request_id", requestID(r.Context()))
+		s.log.Error("request failed", "err", err, "method", r.Method, "path", access.Redact(r.URL.Path), "request_id", requestID(r.Context()))
 		detail, kind = hidden, fault.Internal
+	}
+	if errors.Is(err, access.ErrUnknown) {
+		status = http.StatusUnauthorized
+		challenge(w)
 	}
 	if status == http.StatusServiceUnavailable {
 		setRetryAfter(w, 0)
@@ -85,7 +90,7 @@ func setRetryAfter(w http.ResponseWriter, d time.Duration) {
 func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, kind, field, detail string) {
 	s.writeJSON(w, status, api.ProblemType, api.Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: kind, Field: field,
-		Method: r.Method, URI: clip(r.URL.RequestURI()), RequestID: requestID(r.Context()),
+		Method: r.Method, URI: clip(access.Redact(r.URL.RequestURI())), RequestID: requestID(r.Context()),
 	})
 }
 

@@ -13,6 +13,7 @@ func (s *server) getQueues(w http.ResponseWriter, r *http.Request) error {
 	}
 	page, err := s.Queue.Queues(r.Context(), inspect.QueueFilter{
 		Queue: q.text["queue"], Wiki: q.text["wiki"], Limit: q.limit, Cursor: q.text["cursor"],
+		Reach: reachOf(r),
 	})
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/httpapi"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
@@ -100,6 +101,7 @@ type rig struct {
 	handler http.Handler
 	log     *strings.Builder
 	ready   bool
+	policy  *access.Policy
 	routes  []string
 	seen    map[string]bool // documented answers that were given
 }
@@ -119,6 +121,7 @@ func newRig(t *testing.T) *rig {
 			Payload:    []byte(`{"a": "<&>"}`), PayloadBytes: 12,
 		},
 	}}
+	r.policy = policyOf(t, nil, "0.0.0.0/0")
 	r.handler = httpapi.New(httpapi.Config{
 		Intake: r.fake, Queue: queueOf{r.fake},
 		Ready: func() (bool, string) { return r.ready, "the disk is full" },
@@ -126,7 +129,8 @@ func newRig(t *testing.T) *rig {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = io.WriteString(w, "auwai_up 1\n")
 		}),
-		Listen: "127.0.0.1:8192", Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(r.log, nil)),
+		Access: func() *access.Policy { return r.policy },
+		Listen: "127.0.0.1:8192", Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		NewID: func() string { return "minted" },
 		Hooks: httpapi.Hooks{OnRequest: func(route, method string, status int, _ time.Duration) {
 			r.routes = append(r.routes, method+" "+route+" "+http.StatusText(status))
@@ -148,8 +152,12 @@ func (r *rig) do(method, target, body string, change func(*http.Request)) *httpt
 	}
 	w := httptest.NewRecorder()
 	r.handler.ServeHTTP(w, request)
-	if r.doc.pathOf(request.URL.Path) != "" {
-		r.seen[r.doc.hold(r.t, method, request.URL.Path, w)] = true
+	path := request.URL.Path
+	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
+		path = rest[strings.Index(rest, "/"):]
+	}
+	if r.doc.pathOf(path) != "" {
+		r.seen[r.doc.hold(r.t, method, path, w)] = true
 	}
 	return w
 }

@@ -86,6 +86,11 @@ func parseID(text string) (ident.ID, error) {
 	return id, nil
 }
 
+// NoJob is the error of an id that names no job. For who does not reach a wiki, its ids are such.
+func NoJob(id string) error {
+	return fault.Newf(fault.NotFound, "there is no job %s, and none finished lately; finished jobs are kept for a day", clip(id))
+}
+
 // clip bounds a client's text in an error.
 func clip(s string) string {
 	const most = 100

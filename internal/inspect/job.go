@@ -30,7 +30,7 @@ func (i *Inspector) Job(ctx context.Context, text string) (api.JobDetail, error)
 	case f.past != nil:
 		return api.JobDetail{Job: history(f.past), AttemptLog: attempts(f.past.Attempts), Stale: a.stale}, nil
 	default:
-		return api.JobDetail{}, fault.Newf(fault.NotFound, "there is no job %s, and none finished lately; finished jobs are kept for a day", clip(text))
+		return api.JobDetail{}, NoJob(text)
 	}
 }
 

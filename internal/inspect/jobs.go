@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
@@ -18,7 +19,11 @@ type JobFilter struct {
 
 	Limit  int // 0: DefaultLimit
 	Cursor string
+	// Reach is who asks: wikis that it does not reach are not there. nil: all are.
+	Reach *access.Grant
 }
+
+func (f *JobFilter) filter() filter { return filter{f.Queue, f.Wiki, f.Reach} }
 
 // Bounds of a page.
 const (
@@ -103,7 +108,7 @@ func (f JobFilter) stages() ([]stage, error) {
 
 // list goes through stages and partitions and returns where it stopped, nil at the end.
 func (l *lister) list(ctx context.Context, stages []stage, c cursor) (*cursor, error) {
-	flt := filter{l.f.Queue, l.f.Wiki}
+	flt := l.f.filter()
 	for n := c.Stage; n < len(stages); n++ {
 		for _, p := range flt.partitions() {
 			if n == c.Stage && p < c.Partition {
@@ -146,7 +151,7 @@ func (l *lister) full() bool { return len(l.rows) >= l.limit || l.budget <= 0 }
 func (l *lister) take(j api.Job) {
 	f := &l.f
 	if f.State != "" && f.State != j.State || f.Queue != "" && f.Queue != j.Queue || f.Wiki != "" && f.Wiki != j.Wiki ||
-		f.ClientID != "" && f.ClientID != j.ClientID {
+		f.ClientID != "" && f.ClientID != j.ClientID || !f.Reach.Reaches(j.Wiki) {
 		return
 	}
 	// The request is not compared: a job that took the bytes of a newer event is of two.

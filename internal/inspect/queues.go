@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"auwai/api"
+	"auwai/internal/access"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
@@ -17,6 +18,8 @@ type QueueFilter struct {
 	Queue, Wiki string
 	Limit       int // 0: DefaultLimit
 	Cursor      string
+	// Reach is who asks: wikis that it does not reach are not there. nil: all are.
+	Reach *access.Grant
 }
 
 // Queues lists pairs with their counts, those without jobs left out.
@@ -30,7 +33,7 @@ func (i *Inspector) Queues(ctx context.Context, f QueueFilter) (api.QueuePage, e
 	if err != nil {
 		return page, err
 	}
-	a, flt, last := i.asker(), filter{f.Queue, f.Wiki}, c
+	a, flt, last := i.asker(), filter{f.Queue, f.Wiki, f.Reach}, c
 	for _, p := range flt.partitions() {
 		if p < c.Partition {
 			continue

@@ -104,7 +104,7 @@ func delayed(ctx context.Context, l *lister, p partition.ID, v *view, from place
 		}
 		r.From = after(from.Key)
 	}
-	flt := filter{l.f.Queue, l.f.Wiki}
+	flt := l.f.filter()
 	next, done, err := l.walk(ctx, p, v, r, func(e kv.Entry) (ref, bool, error) {
 		d, err := jobqueue.DecodeDue(e)
 		return ref{d.Pair, d.ID, place{Key: e.Key}}, flt.has(d.Pair), err
@@ -184,7 +184,7 @@ func past(ctx context.Context, l *lister, p partition.ID, _ *view, from place) (
 			if err != nil {
 				return place{Seq: before}, false, err
 			}
-			if (filter{l.f.Queue, l.f.Wiki}).has(h.Pair) {
+			if l.f.filter().has(h.Pair) {
 				l.take(history(&h))
 			}
 			before = r.Pos

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"auwai/internal/access"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv"
@@ -43,17 +44,28 @@ type attempt struct {
 	start, deadline time.Time
 }
 
-// filter is what a question is about; "" is any.
-type filter struct{ queue, wiki string }
+// filter is what a question is about; "" is any. What its asker does not reach is not there.
+type filter struct {
+	queue, wiki string
+	reach       *access.Grant
+}
 
 func (f filter) has(p jobqueue.Pair) bool {
-	return (f.queue == "" || f.queue == p.Queue) && (f.wiki == "" || f.wiki == p.Wiki)
+	return (f.queue == "" || f.queue == p.Queue) && (f.wiki == "" || f.wiki == p.Wiki) && f.reach.Reaches(p.Wiki)
 }
 
 // partitions returns those that the filter leaves.
 func (f filter) partitions() []partition.ID {
 	if f.wiki != "" {
 		return []partition.ID{partition.Of(f.wiki)}
+	}
+	if !f.reach.AllWikis() {
+		var some []partition.ID
+		for _, wiki := range f.reach.Wikis() {
+			some = append(some, partition.Of(wiki))
+		}
+		slices.Sort(some)
+		return slices.Compact(some)
 	}
 	all := make([]partition.ID, partition.Count)
 	for i := range all {

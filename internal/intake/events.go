@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"strings"
 	"time"
 
@@ -18,13 +19,14 @@ import (
 
 // entry is one event of a request on its way.
 type entry struct {
-	item event.Item
-	wiki string
-	job  *jobqueue.New // nil: makes no job
-	late *jobqueue.New // the same purge again, after the rebound; nil: none
-	log  *logged       // nil: is not kept in the log
-	err  error         // why it was not taken
-	bad  bool          // err is the event's own fault
+	item  event.Item
+	index int // in the body
+	wiki  string
+	job   *jobqueue.New // nil: makes no job
+	late  *jobqueue.New // the same purge again, after the rebound; nil: none
+	log   *logged       // nil: is not kept in the log
+	err   error         // why it was not taken
+	bad   bool          // err is the event's own fault
 }
 
 // jobs is how many jobs the entry makes.
@@ -100,15 +102,20 @@ func (in *Intake) take(ctx context.Context, entries []*entry, src Source) {
 	s := in.settings()
 	now := in.node.Now()
 	var pairs []farm.Pair
-	for _, x := range entries {
+	for i, x := range entries {
 		if x.err != nil {
 			continue
 		}
+		x.index = i
 		if x.err = in.plan(s, now, x, src); x.err != nil {
 			x.bad = true
 			continue
 		}
-		pairs = append(pairs, farm.Pair{Wiki: x.wiki, Domain: x.item.Event.Domain})
+		pair := farm.Pair{Wiki: x.wiki, Domain: x.item.Event.Domain}
+		if !src.Caller.AllWikis() {
+			pair.Domain = "" // one wiki may not say that another's domain is its own
+		}
+		pairs = append(pairs, pair)
 	}
 	refused := in.learn(ctx, s, pairs)
 	parts := map[string][]*entry{}
@@ -142,6 +149,9 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 	e := x.item.Event
 	var err error
 	if x.wiki, err = in.wikiOf(s, e); err != nil {
+		return err
+	}
+	if err = src.checkCaller(fmt.Sprintf("[%d]", x.index), x.wiki); err != nil {
 		return err
 	}
 	sum := sha256.Sum256(e.Raw)

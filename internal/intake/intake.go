@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"auwai/internal/access"
 	"auwai/internal/farm"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
@@ -120,6 +121,8 @@ func (in *Intake) background(f func()) bool {
 type Source struct {
 	Client    string // the address of the client
 	RequestID string // of the request, for events and jobs that have none
+	// Caller is who sent it. Work of wikis that it does not push to is refused; nil: none is.
+	Caller *access.Grant
 }
 
 // repeatable reports whether trying again can help.

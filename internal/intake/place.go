@@ -35,7 +35,7 @@ func refusal(err error, own bool) Place {
 // final reports whether an error will be the same however often the job is sent.
 func final(err error) bool {
 	k := fault.KindOf(err)
-	return k == fault.Invalid || k == fault.TooLarge
+	return k == fault.Invalid || k == fault.TooLarge || k == fault.Forbidden
 }
 
 // settle computes the status of places that are filled in.

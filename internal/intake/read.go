@@ -82,6 +82,9 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source) (n jobqueu
 		n.Wiki = ""
 		return n, err
 	}
+	if err = src.checkCaller(f.name("wiki"), n.Wiki); err != nil {
+		return n, err
+	}
 	if n.Queue, err = f.text("queue"); err != nil {
 		return n, err
 	}

@@ -83,6 +83,14 @@ func (in *Intake) wikiOf(s *Settings, e *event.Event) (string, error) {
 	return wiki, checkWiki("database", wiki)
 }
 
+// checkCaller refuses work of a wiki that the caller does not push to.
+func (src Source) checkCaller(field, wiki string) error {
+	if src.Caller.PushesTo(wiki) {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Forbidden, Field: field, Text: src.Caller.RefusePush(wiki)}
+}
+
 // learn makes unknown wikis known and returns the error of each wiki that cannot be. Pairs of
 // configured wikis need no learning.
 func (in *Intake) learn(ctx context.Context, s *Settings, pairs []farm.Pair) map[string]error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"auwai/internal/access"
 	"auwai/internal/dispatch"
 	"auwai/internal/httpapi"
 	"auwai/internal/ident"
@@ -30,6 +31,7 @@ func (s *service) handler() http.Handler {
 		Queue:   s.inspector,
 		Ready:   s.readiness,
 		Metrics: s.metrics.Handler(),
+		Access:  func() *access.Policy { return s.o.Config.Access.Policy },
 		Listen:  s.o.Config.Listen, Version: s.o.Version, Logger: s.o.Logger,
 		Hooks: httpapi.Hooks{OnRequest: s.metrics.Request},
 	})

@@ -90,7 +90,7 @@ func (o *Options) listen(ctx context.Context) (net.Listener, error) {
 		}
 		// The address is the unit's: it must be as safe as a configured one.
 		if l.Addr().Network() == "tcp" {
-			if err := config.CheckListen(l.Addr().String()); err != nil {
+			if err := o.Config.CheckListen(l.Addr().String()); err != nil {
 				return nil, fmt.Errorf("the socket that systemd handed over: %w", err)
 			}
 		}

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"auwai/api"
+	"auwai/internal/access"
+)
+
+// route is one operation of the interface: what it needs of its caller, and what answers it.
+type route struct {
+	method, path string
+	role         access.Role
+	scope        scope
+	handle       handler
+}
+
+// handler answers a request, or returns the error to be answered.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// scope says how far the answer of a route reaches.
+type scope uint8
+
+const (
+	// farm: over all wikis. Who reaches some of them only is refused.
+	farm scope = iota
+	// wikis: the handler leaves out, or refuses, what the caller does not reach; see reach and source.
+	wikis
+)
+
+// routes are all operations. Each needs a role; a row that names none needs admin, over all wikis.
+func (s *server) routes() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		{post, api.PathEvents, access.Produce, wikis, s.postEvents},
+		{get, api.PathJobs, access.Read, wikis, s.getJobs},
+		{post, api.PathJobs, access.Produce, wikis, s.postJobs},
+		{get, api.PathJobs + "/{id}", access.Read, wikis, s.getJob},
+		{post, api.PathJobs + "/{id}/retry", access.Admin, wikis, s.retryJob},
+		{post, api.PathJobs + "/{id}/cancel", access.Admin, wikis, s.cancelJob},
+		{get, api.PathQueues, access.Read, wikis, s.getQueues},
+		{get, api.PathMetrics, access.Read, farm, s.getMetrics},
+		{get, api.PathInfo, access.Read, wikis, s.getInfo},
+		{get, api.PathHealth, access.Anyone, wikis, s.getHealth},
+		{get, api.PathReady, access.Anyone, wikis, s.getReady},
+	}
+}
+
+// Routes returns the method and path of every operation, for tests of what is documented.
+func Routes() []string {
+	var out []string
+	for _, r := range new(server).routes() {
+		out = append(out, r.method+" "+r.path)
+	}
+	return out
+}
