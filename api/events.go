@@ -18,4 +18,6 @@ type EventFault struct {
 // EventContext says why.
 type EventContext struct {
 	Message string `json:"message"`
+	// Index is the event's place in the body, from 0.
+	Index int `json:"index"`
 }

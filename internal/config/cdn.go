@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -12,22 +13,156 @@ import (
 // CDN is the caches that purges go to.
 type CDN struct {
 	// Layers of servers, each "host:port". A PURGE goes to all of the first, then to all of the next.
-	// Without layers no purge makes a job.
 	Layers [][]string
+	// HTCP are receivers, each "host:port", that are told after the layers. Without layers and
+	// receivers no purge makes a job.
+	HTCP []string
 	// Rebound is when a purge is sent once more; 0: never.
 	Rebound time.Duration
+	// HTCPListen and PurgeListen are where wikis send purges to; "": nowhere.
+	HTCPListen  string
+	PurgeListen string
+	// AllowFrom are the networks, beside loopback, whose machines may send them.
+	AllowFrom []netip.Prefix
+}
+
+// Purges reports whether there is anything to purge.
+func (c *CDN) Purges() bool { return len(c.Layers)+len(c.HTCP) > 0 }
+
+// Allowed reports whether a machine may send purges.
+func (c *CDN) Allowed(a netip.Addr) bool {
+	if a = a.Unmap(); a.IsLoopback() {
+		return true
+	}
+	for _, n := range c.AllowFrom {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 const (
-	maxLayers  = 10
-	maxServers = 1_000
+	maxLayers    = 10
+	maxServers   = 1_000
+	maxReceivers = 100
+	maxNetworks  = 100
 )
 
 func (r *reader) cdn(c *Config, n *yaml.Node, path string) {
+	listens := map[string]*yaml.Node{}
+	listen := func(dst *string) field {
+		return func(n *yaml.Node, at string) {
+			if s, ok := r.server(n, at, "127.0.0.1:4827"); ok {
+				*dst, listens[at] = s, n
+			}
+		}
+	}
 	r.object(n, path, map[string]field{
-		"layers":  func(n *yaml.Node, at string) { r.layers(c, n, at) },
-		"rebound": func(n *yaml.Node, at string) { set(&c.CDN.Rebound)(r.duration(n, at, 0, time.Hour)) },
+		"layers":       func(n *yaml.Node, at string) { r.layers(c, n, at) },
+		"htcp":         func(n *yaml.Node, at string) { r.receivers(c, n, at) },
+		"rebound":      func(n *yaml.Node, at string) { set(&c.CDN.Rebound)(r.duration(n, at, 0, time.Hour)) },
+		"htcp_listen":  listen(&c.CDN.HTCPListen),
+		"purge_listen": listen(&c.CDN.PurgeListen),
+		"allow_from":   func(n *yaml.Node, at string) { r.networks(c, n, at) },
 	})
+	for _, x := range [...]struct{ key, address string }{
+		{"htcp_listen", c.CDN.HTCPListen}, {"purge_listen", c.CDN.PurgeListen},
+	} {
+		at := under(path, x.key)
+		if n := listens[at]; n != nil && !isLoopback(x.address) && len(c.CDN.AllowFrom) == 0 {
+			r.fault(n, at, "%s can be reached from other machines, and nothing says which of them may purge; name their networks "+
+				"in cdn.allow_from, such as [10.0.0.0/8], or listen on 127.0.0.1", x.address)
+		}
+	}
+	r.circle(c, path, listens)
+}
+
+// circle refuses targets that are the service itself: each of its purges would make another.
+func (r *reader) circle(c *Config, path string, listens map[string]*yaml.Node) {
+	at := under(path, "purge_listen")
+	for _, layer := range c.CDN.Layers {
+		for _, s := range layer {
+			if n := listens[at]; n != nil && s == c.CDN.PurgeListen {
+				r.fault(n, at, "%s stands in cdn.layers too: the service would purge itself without end", s)
+			}
+		}
+	}
+	at = under(path, "htcp_listen")
+	for _, s := range c.CDN.HTCP {
+		if n := listens[at]; n != nil && s == c.CDN.HTCPListen {
+			r.fault(n, at, "%s stands in cdn.htcp too: the service would purge itself without end", s)
+		}
+	}
+}
+
+// isLoopback reports whether only this machine reaches an address "host:port".
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+// server reads an address "host:port".
+func (r *reader) server(n *yaml.Node, at, example string) (string, bool) {
+	s, ok := r.text(n, at)
+	if !ok {
+		return "", false
+	}
+	if why := wrongServer(s); why != "" {
+		r.fault(n, at, "is %q, %s; write it as %s", short(s), why, example)
+		return "", false
+	}
+	return s, true
+}
+
+func (r *reader) receivers(c *Config, n *yaml.Node, path string) {
+	seen := map[string]string{}
+	r.list(n, path, "addresses", func(n *yaml.Node, at string) {
+		s, ok := r.server(n, at, "127.0.0.1:4827")
+		if !ok {
+			return
+		}
+		if first, twice := seen[s]; twice {
+			r.fault(n, at, "%s stands at %s already", s, first)
+			return
+		}
+		seen[s] = at
+		c.CDN.HTCP = append(c.CDN.HTCP, s)
+	})
+	if len(c.CDN.HTCP) > maxReceivers {
+		r.fault(n, path, "%d receivers; at most %d are allowed, or one multicast group", len(c.CDN.HTCP), maxReceivers)
+	}
+}
+
+func (r *reader) networks(c *Config, n *yaml.Node, path string) {
+	r.list(n, path, "networks", func(n *yaml.Node, at string) {
+		s, ok := r.text(n, at)
+		if !ok {
+			return
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			if a, wrong := netip.ParseAddr(s); wrong == nil && a.Zone() == "" {
+				p, err = netip.PrefixFrom(a, a.BitLen()), nil
+			}
+		}
+		if err != nil {
+			r.fault(n, at, "is %q, which is no network; write it as 10.0.0.0/8 or 192.0.2.7", short(s))
+			return
+		}
+		if p != p.Masked() {
+			r.fault(n, at, "is %s, which names a machine and a network; write %s, or %s for the machine alone", p, p.Masked(), p.Addr())
+			return
+		}
+		c.CDN.AllowFrom = append(c.CDN.AllowFrom, p)
+	})
+	if len(c.CDN.AllowFrom) > maxNetworks {
+		r.fault(n, path, "%d networks; at most %d are allowed", len(c.CDN.AllowFrom), maxNetworks)
+	}
 }
 
 func (r *reader) layers(c *Config, n *yaml.Node, path string) {
@@ -36,12 +171,8 @@ func (r *reader) layers(c *Config, n *yaml.Node, path string) {
 	r.list(n, path, "lists of addresses", func(n *yaml.Node, at string) {
 		var layer []string
 		r.list(n, at, "addresses", func(n *yaml.Node, at string) {
-			s, ok := r.text(n, at)
+			s, ok := r.server(n, at, "127.0.0.1:6081")
 			if !ok {
-				return
-			}
-			if why := wrongServer(s); why != "" {
-				r.fault(n, at, "is %q, %s; write it as 127.0.0.1:6081", short(s), why)
 				return
 			}
 			if first, twice := seen[s]; twice {

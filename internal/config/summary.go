@@ -19,6 +19,8 @@ type Summary struct {
 	Queues      []string       `json:"queues"` // those that are named
 	Layers      int            `json:"layers"`
 	Servers     int            `json:"servers"`
+	Receivers   int            `json:"receivers"` // of HTCP
+	PurgeWires  []string       `json:"purge_wires"`
 	Rebound     string         `json:"rebound"`
 	Warnings    []string       `json:"warnings"`
 }
@@ -29,7 +31,13 @@ func (c *Config) Summary() Summary {
 		File: c.File, Listen: c.Listen, Data: c.Data, Access: c.Access.Words(), Concurrency: c.Concurrency,
 		Wikis: len(c.Wikis), Runners: map[string]int{}, Domains: len(c.domains),
 		Queues: slices.AppendSeq([]string{}, maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
-		Rebound: plain(c.CDN.Rebound), Warnings: []string{},
+		Rebound: plain(c.CDN.Rebound), Warnings: []string{}, Receivers: len(c.CDN.HTCP), PurgeWires: []string{},
+	}
+	if c.CDN.PurgeListen != "" {
+		s.PurgeWires = append(s.PurgeWires, "PURGE on "+c.CDN.PurgeListen)
+	}
+	if c.CDN.HTCPListen != "" {
+		s.PurgeWires = append(s.PurgeWires, "HTCP on "+c.CDN.HTCPListen)
 	}
 	slices.Sort(s.Queues)
 	for _, w := range c.Wikis {
@@ -45,8 +53,23 @@ func (c *Config) Summary() Summary {
 	if len(c.Wikis) == 0 {
 		s.Warnings = append(s.Warnings, "no wiki is configured: all jobs are kept and held")
 	}
-	if c.CDN.Rebound > 0 && len(c.CDN.Layers) == 0 {
-		s.Warnings = append(s.Warnings, "cdn.rebound has no effect without cdn.layers")
-	}
+	s.Warnings = append(s.Warnings, c.CDN.warnings()...)
 	return s
+}
+
+// warnings is what has no effect.
+func (c *CDN) warnings() (out []string) {
+	if c.Purges() {
+		return nil
+	}
+	if c.Rebound > 0 {
+		out = append(out, "cdn.rebound has no effect without cdn.layers or cdn.htcp")
+	}
+	if c.PurgeListen != "" {
+		out = append(out, "cdn.purge_listen takes purges that go nowhere; name the caches in cdn.layers or cdn.htcp")
+	}
+	if c.HTCPListen != "" {
+		out = append(out, "cdn.htcp_listen takes purges that go nowhere; name the caches in cdn.layers or cdn.htcp")
+	}
+	return out
 }

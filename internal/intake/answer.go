@@ -49,11 +49,15 @@ type Fault struct {
 	Status  string          `json:"status"` // invalid or error
 	Event   json.RawMessage `json:"event"`
 	Context Context         `json:"context"`
+	// Err is the error itself, for callers within the process.
+	Err error `json:"-"`
 }
 
 // Context says why.
 type Context struct {
 	Message string `json:"message"`
+	// Index is the event's place in the body, from 0.
+	Index int `json:"index"`
 }
 
 // Body returns what the answer's JSON is made of, nil when it has none. As EventGate does, the body
@@ -91,15 +95,15 @@ func (r *EventsResult) Summary() string {
 func (in *Intake) answer(entries []*entry) EventsResult {
 	r := EventsResult{Total: len(entries)}
 	again := false
-	for _, x := range entries {
+	for i, x := range entries {
 		switch {
 		case x.err == nil:
 			r.Accepted++
 		case x.bad:
-			r.Invalid = append(r.Invalid, Fault{"invalid", echo(x.item), Context{x.err.Error()}})
+			r.Invalid = append(r.Invalid, Fault{"invalid", echo(x.item), Context{Message: x.err.Error(), Index: i}, x.err})
 		default:
 			again = again || repeatable(x.err)
-			r.Errors = append(r.Errors, Fault{"error", echo(x.item), Context{words(x.err)}})
+			r.Errors = append(r.Errors, Fault{"error", echo(x.item), Context{Message: words(x.err), Index: i}, x.err})
 		}
 	}
 	switch {

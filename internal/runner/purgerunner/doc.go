@@ -6,6 +6,7 @@
 //	server    one cache, "host:port"
 //	layer     servers that stand side by side; each layer fetches from the one before it
 //	refusal   an answer other than 2xx and 404
+//	receiver  an address that is told by HTCP; a packet to it is not answered
 //
 // # A purge
 //
@@ -27,6 +28,7 @@
 //	all servers answered 2xx or 404        done
 //	a server refused, failed, was late     failed; the other servers have been purged all the same
 //	a server cannot be reached             failed; not asked again by this Work
+//	a packet cannot be sent                failed; that a sent one is lost is not noticed
 //	no URL in the payload                  permanent
 //	the Work's time-out                    failed
 //	ctx cancelled                          no result
@@ -47,4 +49,5 @@
 //
 //	purgerunner.go   configuration, Run: from jobs to URLs     layers.go   one URL through the layers
 //	target.go        a payload's URL as a request's target     server.go   one request to one server
+//	htcp.go          one packet to one receiver
 package purgerunner

@@ -32,7 +32,7 @@ func (d *down) set(s *server, why string) {
 }
 
 // through sends one URL through the layers, one after the other, whatever becomes of it on a
-// server. ok is false when ctx was cancelled and the purge is not whole.
+// server, and tells the receivers of HTCP at last. ok is false when ctx was cancelled and the purge is not whole.
 func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Result, ok bool) {
 	var wrong []string
 	for _, layer := range r.layers {
@@ -57,6 +57,14 @@ func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Res
 		if ctx.Err() != nil {
 			wrong = append(wrong, "the time-out of the purge has passed")
 			break
+		}
+	}
+	for _, h := range r.receivers {
+		if ctx.Err() != nil {
+			break // said above
+		}
+		if why := h.send(ctx, p.target); why != "" {
+			wrong = append(wrong, "HTCP "+h.address+": "+why)
 		}
 	}
 	if len(wrong) > 0 {

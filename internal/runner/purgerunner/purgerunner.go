@@ -38,6 +38,8 @@ const (
 type Config struct {
 	// Layers are the servers, "host:port" or "host" for port 80, the layer next to MediaWiki first.
 	Layers [][]string
+	// HTCP are addresses "host:port", a multicast group too, that are told by UDP after the layers.
+	HTCP []string
 	// Version goes into the User-Agent, "Auwai/<version>".
 	Version string
 	// MaxBatch is the greatest number of purges of a Work; 0: DefaultMaxBatch.
@@ -52,6 +54,7 @@ type Config struct {
 // Runner purges URLs. It implements runner.Runner. Safe for concurrent use.
 type Runner struct {
 	layers    [][]*server
+	receivers []*receiver
 	maxBatch  int
 	conns     int
 	transport *http.Transport
@@ -84,6 +87,9 @@ func New(cfg Config) *Runner {
 		}
 		r.layers = append(r.layers, layer)
 	}
+	for _, address := range cfg.HTCP {
+		r.receivers = append(r.receivers, &receiver{address: address, timeout: timeout})
+	}
 	return r
 }
 
@@ -96,8 +102,13 @@ func or[T comparable](v, instead T) T {
 	return v
 }
 
-// Close closes the idle connections. Calls that still run are not cut short.
-func (r *Runner) Close() { r.transport.CloseIdleConnections() }
+// Close closes the idle connections and the sockets. Calls that still run are not cut short.
+func (r *Runner) Close() {
+	r.transport.CloseIdleConnections()
+	for _, h := range r.receivers {
+		h.close()
+	}
+}
 
 // Batch implements runner.Runner.
 func (r *Runner) Batch(string) int { return r.maxBatch }
