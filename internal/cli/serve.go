@@ -161,15 +161,27 @@ func showSummary(w io.Writer, s config.Summary) {
 		row("runners", "%s", strings.Join(kinds, ", "))
 	}
 	row("queues", "%s", cmp.Or(strings.Join(s.Queues, ", "), "none by name: all as default"))
-	switch {
-	case s.Layers == 0:
-		row("cdn", "none: purges make no jobs")
-	default:
-		row("cdn", "%s, %s, rebound %s", plural(s.Layers, "layer", "layers"), plural(s.Servers, "server", "servers"), s.Rebound)
+	row("cdn", "%s", describeCDN(s))
+	if len(s.PurgeWires) > 0 {
+		row("purges from", "%s", strings.Join(s.PurgeWires, ", "))
 	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "\nwarning: %s\n", warning)
 	}
+}
+
+func describeCDN(s config.Summary) string {
+	var parts []string
+	if s.Layers > 0 {
+		parts = append(parts, plural(s.Layers, "layer", "layers"), plural(s.Servers, "server", "servers"))
+	}
+	if s.Receivers > 0 {
+		parts = append(parts, plural(s.Receivers, "HTCP receiver", "HTCP receivers"))
+	}
+	if len(parts) == 0 {
+		return "none: purges make no jobs"
+	}
+	return strings.Join(append(parts, "rebound "+s.Rebound), ", ")
 }
 
 func (a *app) version() *cobra.Command {

@@ -60,7 +60,7 @@ func (p *policy) WikiConcurrency(wiki string) int {
 func (p *policy) Held(pair jobqueue.Pair) string {
 	if pair.Queue == intake.PurgeQueue {
 		if p.purge == nil {
-			return "no cache layers are configured; purges wait until they are"
+			return "no caches are configured, neither in cdn.layers nor in cdn.htcp; purges wait until they are"
 		}
 		return ""
 	}
@@ -125,7 +125,7 @@ func wikiOf(cfg *config.Config) func(name string) (mwrunner.Wiki, bool) {
 // settingsOf returns the configuration as intake reads it.
 func settingsOf(cfg *config.Config) *intake.Settings {
 	s := &intake.Settings{
-		Wikis: map[string]struct{}{}, Domains: map[string]string{}, Purge: len(cfg.CDN.Layers) > 0, Rebound: cfg.CDN.Rebound,
+		Wikis: map[string]struct{}{}, Domains: map[string]string{}, Purge: cfg.CDN.Purges(), Rebound: cfg.CDN.Rebound,
 		Bands: map[string]jobqueue.Band{},
 	}
 	for name, w := range cfg.Wikis {

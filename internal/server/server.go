@@ -118,6 +118,7 @@ type service struct {
 	purge   *purgerunner.Runner
 	spools  *spoolRounds
 	front   *front
+	wires   *wires
 
 	metrics   *telemetry.Metrics
 	inspector *inspect.Inspector
@@ -145,6 +146,9 @@ func (o *Options) build(ctx context.Context) (*service, error) {
 	if err == nil {
 		err = s.assemble(learned)
 	}
+	if err == nil {
+		s.wires, err = openWires(ctx, o, s.intake, s.metrics)
+	}
 	if err != nil {
 		_ = s.engine.Close()
 		return nil, err
@@ -166,8 +170,8 @@ func (s *service) assemble(learned []farm.Wiki) error {
 	}, queues: runnersByKind{
 		config.RunnerCommand: commands(cfg, s.o.Logger),
 	}}
-	if len(cfg.CDN.Layers) > 0 {
-		s.purge = purgerunner.New(purgerunner.Config{Layers: cfg.CDN.Layers, Version: s.o.Version})
+	if cfg.CDN.Purges() {
+		s.purge = purgerunner.New(purgerunner.Config{Layers: cfg.CDN.Layers, HTCP: cfg.CDN.HTCP, Version: s.o.Version})
 		pol.purge = s.purge
 	}
 	s.machine = node.New(node.Config{
@@ -212,6 +216,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	defer abandon()
 	stopIntake, intakeCancel := context.WithCancel(work)
 	stopSpools, spoolsCancel := context.WithCancel(work)
+	stopWires, wiresCancel := context.WithCancel(work)
 	loopEnded := make(chan error, 1)
 	var parts sync.WaitGroup
 	go func() { loopEnded <- s.loop.Run(work) }()
@@ -221,10 +226,12 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	if err == nil {
 		go s.front.serve(listener)
 		parts.Go(func() { s.spools.Run(stopSpools) })
+		s.wires.start(stopWires, &parts, func(err error) { s.log.Warn("a wire could not end in order", "err", err) })
 		s.ready(listener)
 		err = s.wait(ctx, loopEnded)
 		asked = time.Now()
 		s.front.leave()
+		s.wires.leave()
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 		if err == nil {
 			s.log.Info("stopping", "drain", s.o.Drain)
@@ -236,15 +243,17 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 			abandon()
 		}
 	} else {
-		_ = listener.Close()
+		_ = errors.Join(listener.Close(), s.wires.abandon()) // the error that ends the service is told
 		if ctx.Err() != nil {
 			err = nil // asked to stop before it was ready
 		}
 	}
 	spoolsCancel()
-	if cut := s.front.close(work, time.Since(asked)); cut != nil {
+	cut := errors.Join(s.front.close(work, time.Since(asked)), s.wires.close(work, time.Since(asked)))
+	if cut != nil {
 		s.log.Warn("the HTTP server could not end in order", "err", cut)
 	}
+	wiresCancel()
 	intakeCancel()
 	parts.Wait()
 	return errors.Join(err, s.end(loopEnded))
@@ -258,6 +267,9 @@ func (s *service) wait(ctx context.Context, loopEnded chan error) error {
 	case err := <-s.front.served:
 		s.front.served <- err
 		return fmt.Errorf("serve HTTP: %w", err)
+	case err := <-s.wires.served():
+		s.wires.served() <- err
+		return fmt.Errorf("serve PURGE: %w", err)
 	case err := <-loopEnded:
 		loopEnded <- err
 		return errors.New("the node's loop has ended")

@@ -26,6 +26,11 @@ func (m *Metrics) Intake() intake.Hooks {
 	}
 }
 
+// Purges returns the OnPurges of package cdnin for a wire, http or htcp.
+func (m *Metrics) Purges(wire string) func(outcome string, n int) {
+	return func(outcome string, n int) { m.purgesReceived.WithLabelValues(wire, outcome).Add(float64(n)) }
+}
+
 // Dispatch returns the hooks of dispatch. They are called in the node's loop, for every job.
 func (m *Metrics) Dispatch() dispatch.Hooks {
 	return dispatch.Hooks{

@@ -25,6 +25,7 @@ type Metrics struct {
 
 	events, eventRepeats, eventFlags prometheus.Counter
 	eventsRefused, jobsPushed        *prometheus.CounterVec
+	purgesReceived                   *prometheus.CounterVec
 
 	jobsStarted, jobsFinished, retries, attempts, purges *prometheus.CounterVec
 	jobWait, attemptTime                                 *prometheus.HistogramVec
@@ -62,6 +63,7 @@ func (m *Metrics) intakeMetrics() {
 	m.eventsRefused = m.counters("events_refused_total", "Events not taken: invalid ones never will be, failed ones may be sent again.", "outcome")
 	m.eventRepeats = m.counter("repeats_total", "Events and jobs that came again and made nothing new.")
 	m.eventFlags = m.counter("events_flagged_total", "Events taken although something is odd: a time far off, an id with other bytes.")
+	m.purgesReceived = m.counters("purges_received_total", "Purges that wikis sent as to a cache, by PURGE or HTCP.", "wire", "outcome")
 	m.jobsPushed = m.counters("jobs_pushed_total", "Jobs of POST /v1/jobs.", "outcome")
 }
 

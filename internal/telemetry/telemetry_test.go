@@ -48,6 +48,7 @@ func used() *telemetry.Metrics {
 	in.OnJobs(4, 1)
 	in.OnFlag("w", "s", "i", "odd")
 	in.OnRepeat()
+	m.Purges("htcp")("dropped", 2)
 	pair := jobqueue.Pair{Queue: "a", Wiki: "aawiki"}
 	d := m.Dispatch()
 	d.OnStart(pair, 2, time.Second)
@@ -94,6 +95,7 @@ func TestHooksAndStateAreCounted(t *testing.T) {
 		`auwai_jobs_finished_total{outcome="dead",queue="a"} 1`,
 		`auwai_job_attempts_total{outcome="failed",queue="a"} 1`,
 		`auwai_purges_total{outcome="done"} 1`,
+		`auwai_purges_received_total{outcome="dropped",wire="htcp"} 2`,
 		"auwai_holds_total 1", "auwai_held_wikis 1", "auwai_up 1", "auwai_partitions_open 64",
 		`auwai_jobs{queue="a",state="ready"} 5`, `auwai_oldest_ready_seconds{queue="a"} 90`, `auwai_held_queues{queue="a"} 1`,
 		"auwai_store_log_syncs_total 7", `auwai_build_info{version="1.2.3"} 1`,

@@ -135,7 +135,7 @@ func TestHTCPIsTriedAgainWithTheSameIDs(t *testing.T) {
 		stop := running(t, func(ctx context.Context) error { return h.Run(ctx, w) })
 		w.packets <- clr(t, "http://wiki.example/a")
 		w.packets <- clr(t, "http://wiki.example/b")
-		time.Sleep(time.Minute) // the bubble's
+		<-time.After(time.Minute) // of the bubble
 		synctest.Wait()
 		ids := map[string]map[string]bool{}
 		for _, g := range f.groups {
@@ -212,7 +212,7 @@ func TestAnAddressThatCannotBeListenedOnIsToldWithItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for _, address := range []string{conn.LocalAddr().String(), "127.0.0.1:no"} {
 		if _, err := cdnin.ListenHTCP(t.Context(), address); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("ListenHTCP(%s) = %v", address, err)

@@ -123,7 +123,7 @@ func (c *counts) all() map[string]int {
 	return maps.Clone(c.n)
 }
 
-// configOf returns settings with ids id1, id2…
+// configOf returns settings whose ids are id1, id2 and so on.
 func configOf(f *fakeIntake, c *counts) cdnin.Config {
 	var mu sync.Mutex
 	n := 0

@@ -114,7 +114,7 @@ func TestAReceiverThatRefusesIsNoticedAndToldAgainLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.Close()
+	defer func() { _ = again.Close() }()
 	if res := one(t, r, "http://wiki.example/wiki/A"); res.Outcome != jobqueue.OutcomeDone {
 		t.Errorf("the purge after its return: %+v", res)
 	}

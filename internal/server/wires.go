@@ -1,0 +1,110 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"auwai/internal/config"
+	"auwai/internal/fault"
+	"auwai/internal/intake"
+	"auwai/internal/origin/cdnin"
+	"auwai/internal/telemetry"
+)
+
+// wires take purges from wikis that know nothing of Auwai. The zero value takes none.
+type wires struct {
+	purge    *cdnin.HTTP // nil: PURGE is not taken
+	front    *front
+	listener net.Listener
+
+	htcp   *cdnin.HTCP // nil: HTCP is not taken
+	socket net.PacketConn
+}
+
+// openWires opens the sockets that the configuration names. What arrives waits in them until start.
+func openWires(ctx context.Context, o *Options, in *intake.Intake, m *telemetry.Metrics) (*wires, error) {
+	w := &wires{}
+	cdn := &o.Config.CDN
+	if cdn.PurgeListen != "" {
+		w.purge = cdnin.NewHTTP(wireConfig(o, cdn, in, m.Purges("http")))
+		w.front = newFront(&http.Server{
+			Handler: w.purge, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+			MaxHeaderBytes: 32 << 10,
+		})
+		var err error
+		if w.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cdn.PurgeListen); err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "listen for purges on "+cdn.PurgeListen+", as cdn.purge_listen says; is something else there?")
+		}
+	}
+	if cdn.HTCPListen != "" {
+		w.htcp = cdnin.NewHTCP(wireConfig(o, cdn, in, m.Purges("htcp")))
+		var err error
+		if w.socket, err = cdnin.ListenHTCP(ctx, cdn.HTCPListen); err != nil {
+			return nil, errors.Join(err, w.abandon())
+		}
+	}
+	return w, nil
+}
+
+func wireConfig(o *Options, cdn *config.CDN, in *intake.Intake, count func(string, int)) cdnin.Config {
+	return cdnin.Config{
+		Intake: in, NewID: uuid.NewString, Now: func() time.Time { return time.Now().UTC() }, Allowed: cdn.Allowed,
+		Logger: o.Logger, OnPurges: count,
+	}
+}
+
+// start takes purges until close is called and ctx ends.
+func (w *wires) start(ctx context.Context, parts *sync.WaitGroup, onError func(error)) {
+	if w.purge != nil {
+		go w.front.serve(w.listener)
+		parts.Go(func() { _ = w.purge.Run(ctx) }) // returns nil
+	}
+	if w.htcp != nil {
+		parts.Go(func() {
+			if err := w.htcp.Run(ctx, w.socket); err != nil {
+				onError(err)
+			}
+		})
+	}
+}
+
+// served tells with what the server of PURGE ended.
+func (w *wires) served() chan error {
+	if w.front == nil {
+		return nil
+	}
+	return w.front.served
+}
+
+// leave has answers ask for another connection.
+func (w *wires) leave() {
+	if w.front != nil {
+		w.front.leave()
+	}
+}
+
+// close ends the server of PURGE in order; see front.
+func (w *wires) close(ctx context.Context, asked time.Duration) error {
+	if w.front == nil {
+		return nil
+	}
+	return w.front.close(ctx, asked)
+}
+
+// abandon closes sockets that were never served.
+func (w *wires) abandon() error {
+	var errs []error
+	if w.listener != nil {
+		errs = append(errs, w.listener.Close())
+	}
+	if w.socket != nil {
+		errs = append(errs, w.socket.Close())
+	}
+	return errors.Join(errs...)
+}
