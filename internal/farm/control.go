@@ -32,7 +32,9 @@ const (
 )
 
 // PausedAt reports whether the pause holds at a moment.
-func (c *Control) PausedAt(t time.Time) bool { return c.Paused && (c.Until.IsZero() || t.Before(c.Until)) }
+func (c *Control) PausedAt(t time.Time) bool {
+	return c.Paused && (c.Until.IsZero() || t.Before(c.Until))
+}
 
 func (c *Control) empty() bool { return !c.Paused && len(c.Set) == 0 }
 

@@ -41,7 +41,9 @@ func countKey() kv.Key { return partition.Key(Partition, FamCount) }
 
 func wikiKey(wiki string) kv.Key { return tuple.String(partition.Key(Partition, FamWiki), wiki) }
 
-func controlKey(s Scope) kv.Key { return tuple.String(partition.Key(Partition, FamControl), s.String()) }
+func controlKey(s Scope) kv.Key {
+	return tuple.String(partition.Key(Partition, FamControl), s.String())
+}
 
 func controlStateKey() kv.Key { return partition.Key(Partition, FamControlState) }
 
