@@ -38,6 +38,10 @@ const (
 type Config struct {
 	// File is where it was read from, "" for the defaults.
 	File string
+	// Files are all files that it was read from: File, and those of secrets. Absolute.
+	Files []string
+	// Shared is the text of the file without what belongs to one node, for all nodes of a farm.
+	Shared []byte
 	// Listen is the address of the HTTP interface; see CheckListen.
 	Listen string
 	// Data is the folder of the embedded store, absolute.
@@ -93,6 +97,7 @@ func Load(path string) (*Config, error) {
 		return nil, &FaultsError{Faults: r.faults}
 	}
 	c.File = absolute
+	c.Files = append([]string{absolute}, r.read...)
 	return c, nil
 }
 
@@ -155,7 +160,24 @@ func (r *reader) parse(text []byte) *Config {
 	if queues != nil {
 		r.queues(c, queues, "queues")
 	}
+	c.Shared = shared(doc.Content[0])
 	return c
+}
+
+// shared returns the document's text without the keys that belong to one node.
+func shared(n *yaml.Node) []byte {
+	all := *n
+	all.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := n.Content[i].Value; key != "listen" && key != "data" {
+			all.Content = append(all.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	text, err := yaml.Marshal(&all)
+	if err != nil { // an anchor stood in what was left out: the text as a whole then
+		text, _ = yaml.Marshal(n) // of what was decoded a moment ago
+	}
+	return text
 }
 
 // set returns a function that stores a value that was read.

@@ -186,6 +186,11 @@ cdn:
 		Tags: map[string]config.Limit{},
 		CDN:  config.CDN{Layers: [][]string{{"127.0.0.1:6081", "cache:80"}, {"[::1]:80"}}, Rebound: 11 * time.Second},
 	}
+	want.Files = []string{c.File, filepath.Join(dir, "secrets/aa")}
+	want.Shared = c.Shared
+	if strings.Contains(string(c.Shared), "listen") || strings.Contains(string(c.Shared), "data") || !strings.Contains(string(c.Shared), "aa.EXAMPLE.org") {
+		t.Errorf("what the nodes of a farm share is\n%s", c.Shared)
+	}
 	if diff := cmp.Diff(want, c, cmpopts.IgnoreUnexported(config.Config{}), cmpopts.IgnoreFields(config.Access{}, "Policy")); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}

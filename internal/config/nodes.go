@@ -13,8 +13,9 @@ import (
 
 // reader walks a YAML tree and collects faults. It goes on after each, so that all are found.
 type reader struct {
-	file   string // as it is shown
-	dir    string // of the file, absolute
+	file   string   // as it is shown
+	dir    string   // of the file, absolute
+	read   []string // files that it names, absolute
 	faults []Fault
 }
 

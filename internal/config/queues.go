@@ -53,8 +53,8 @@ func defaultQueue() Queue {
 	}
 }
 
-// defaultName is the key whose values hold for what is not named.
-const defaultName = "default"
+// DefaultQueueName is the key whose values hold for queues that are not named.
+const DefaultQueueName = "default"
 
 // Queue returns what holds for a queue, named in the file or not.
 func (c *Config) Queue(name string) Queue {
@@ -74,7 +74,7 @@ func (r *reader) queues(c *Config, n *yaml.Node, path string) {
 	named := resolve(n)
 	if named.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(named.Content); i += 2 {
-			if named.Content[i].Value == defaultName {
+			if named.Content[i].Value == DefaultQueueName {
 				quiet := &reader{file: r.file, dir: r.dir} // its faults are found once more below
 				quiet.queue(&c.DefaultQueue, resolve(named.Content[i+1]), path)
 				break
@@ -87,7 +87,7 @@ func (r *reader) queues(c *Config, n *yaml.Node, path string) {
 		}
 		q := c.DefaultQueue
 		r.queue(&q, value, at)
-		if key.Value != defaultName {
+		if key.Value != DefaultQueueName {
 			c.Queues[key.Value] = q
 		}
 	})

@@ -228,6 +228,7 @@ func (r *reader) secret(w *Wiki, n *yaml.Node, path string) {
 		return
 	}
 	w.SecretFile = r.path(s)
+	r.read = append(r.read, w.SecretFile)
 	text, err := readFile(w.SecretFile, maxSecretBytes)
 	if err != nil {
 		r.fault(n, path, "%v", err)

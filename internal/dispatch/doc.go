@@ -55,4 +55,5 @@
 //	fair.go     the order of wikis              finish.go   results
 //	hold.go     holds and probes                claims.go   stored claims, drain, partitions given up
 //	due.go      delayed jobs                    driver.go   the goroutines of attempts
+//	changed.go  another policy
 package dispatch

@@ -164,3 +164,40 @@ func TestJobsThatEndFasterThanTheDiskTakesItAreNotStartedWithoutBound(t *testing
 	r.wantInOrder(pair, jobs)
 	r.wantEmpty(pair)
 }
+
+func TestAChangedPolicyHoldsForWhatStartsAfterIt(t *testing.T) {
+	a, b := pairOf("links", "aawiki"), pairOf("links", "abwiki")
+	r := newRig(t, &policy{node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 2, PerWiki: 2}}, held: map[string]string{"abwiki": "paused"}})
+	r.open(false, "aawiki", "abwiki")
+	r.push(a, 20)
+	r.push(b, 20)
+	if n := r.counts["queue links"]; n != 2 {
+		t.Fatalf("%d attempts, want 2", n)
+	}
+	r.policy.queues["links"] = dispatch.QueuePolicy{Concurrency: 5, PerWiki: 4}
+	r.policy.held = nil
+	r.m.Changed(r.clock)
+	r.settle()
+	if n := r.counts["queue links"]; n != 5 {
+		t.Fatalf("%d attempts after the limit was raised, want 5", n)
+	}
+	if n := r.counts["wiki abwiki"]; n == 0 {
+		t.Error("the wiki that was resumed starts nothing")
+	}
+	r.policy.queues["links"] = dispatch.QueuePolicy{Concurrency: 1, PerWiki: 1}
+	r.m.Changed(r.clock)
+	r.settle()
+	started := len(r.started)
+	for range 4 { // four of the five that run; the limit is one
+		id := r.ids()[0]
+		for i := range r.running[id].Jobs {
+			r.result(id, i, done())
+		}
+		delete(r.running, id)
+		r.m.Ended(r.clock, id, nil)
+		r.settle()
+	}
+	if n := len(r.started); n != started {
+		t.Fatalf("%d attempts started above the lower limit", n-started)
+	}
+}

@@ -2,24 +2,61 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"auwai/internal/config"
 	"auwai/internal/dispatch"
+	"auwai/internal/farm"
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
 	"auwai/internal/runner/mwrunner"
+	"auwai/internal/runner/purgerunner"
 )
 
 // policy is the configuration as dispatch reads it. It is not changed after it was made.
 type policy struct {
-	cfg   *config.Config
+	cfg   *config.Config // with what is set at run time
+	pause *pauses
 	wikis runnersByKind
 	purge runner.Runner // nil: no caches
 	// queues are the runners that a queue may have instead of its wiki's.
 	queues runnersByKind
+}
+
+// loopPolicy is the policy that dispatch reads. It is exchanged in the node's loop, between two steps.
+type loopPolicy struct{ *policy }
+
+// policyOf returns the policy of a configuration, with the runners that it asks for.
+func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy {
+	p := &policy{
+		cfg: cfg, pause: pausesOf(controls, time.Now()),
+		wikis: runnersByKind{
+			string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
+			string(mwrunner.EventBus): s.client.Runner(mwrunner.EventBus),
+		},
+		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger)},
+	}
+	if cfg.CDN.Purges() {
+		p.purge = s.purgesFor(&cfg.CDN)
+	}
+	return p
+}
+
+// purgesFor returns the runner of purges for the caches: the same one while they stay the same, so
+// that its connections and bounds stay. Purges under way end with the runner that they began with.
+func (s *service) purgesFor(cdn *config.CDN) *purgerunner.Runner {
+	same := slices.EqualFunc(cdn.Layers, s.caches.Layers, slices.Equal[[]string]) && slices.Equal(cdn.HTCP, s.caches.HTCP)
+	if s.purge == nil || !same {
+		if s.purge != nil {
+			s.purge.Close()
+		}
+		s.purge = purgerunner.New(purgerunner.Config{Layers: cdn.Layers, HTCP: cdn.HTCP, Version: s.o.Version})
+		s.caches = *cdn
+	}
+	return s.purge
 }
 
 type runnersByKind map[string]runner.Runner
@@ -38,10 +75,7 @@ func (p *policy) Concurrency() int { return p.cfg.Concurrency }
 
 // Queue implements dispatch.Policy.
 func (p *policy) Queue(name string) dispatch.QueuePolicy {
-	q := p.cfg.Queue(name)
-	if _, named := p.cfg.Queues[name]; name == intake.PurgeQueue && !named {
-		q = purgeQueue()
-	}
+	q := baseQueue(p.cfg, name)
 	return dispatch.QueuePolicy{
 		Concurrency: q.Concurrency, PerWiki: q.PerWiki, Timeout: q.Timeout,
 		Retry: q.Retry(),
@@ -58,6 +92,14 @@ func (p *policy) WikiConcurrency(wiki string) int {
 
 // Held implements dispatch.Policy.
 func (p *policy) Held(pair jobqueue.Pair) string {
+	w := p.cfg.Wikis[pair.Wiki]
+	var tags map[string]string
+	if w != nil {
+		tags = w.Tags
+	}
+	if reason := p.pause.reason(pair, tags); reason != "" {
+		return reason
+	}
 	if pair.Queue == intake.PurgeQueue {
 		if p.purge == nil {
 			return "no caches are configured, neither in cdn.layers nor in cdn.htcp; purges wait until they are"
@@ -70,7 +112,7 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 		}
 		return "" // the wiki takes no part in it
 	}
-	if p.cfg.Wikis[pair.Wiki] == nil {
+	if w == nil {
 		// Not by fmt: dispatch asks for each queue of thousands of wikis.
 		return `wiki "` + pair.Wiki + `" is not in the configuration; its jobs are kept until it is`
 	}
@@ -110,16 +152,14 @@ func (p *policy) runner(pair jobqueue.Pair) runner.Runner {
 }
 
 // wikiOf returns a wiki as its runner needs it.
-func wikiOf(cfg *config.Config) func(name string) (mwrunner.Wiki, bool) {
-	return func(name string) (mwrunner.Wiki, bool) {
-		w := cfg.Wikis[name]
-		if w == nil {
-			return mwrunner.Wiki{}, false
-		}
-		return mwrunner.Wiki{
-			URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret,
-		}, true
+func wikiOf(cfg *config.Config, name string) (mwrunner.Wiki, bool) {
+	w := cfg.Wikis[name]
+	if w == nil {
+		return mwrunner.Wiki{}, false
 	}
+	return mwrunner.Wiki{
+		URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret,
+	}, true
 }
 
 // settingsOf returns the configuration as intake reads it.

@@ -41,6 +41,10 @@ type Options struct {
 	Version string
 	// Listener, if not nil, is served instead of the configured address.
 	Listener net.Listener
+	// Reload, if not nil, reads the configuration again: when a file of it changes, and when Hangup
+	// says so. An error leaves what is active as it is.
+	Reload func() (*config.Config, error)
+	Hangup <-chan os.Signal
 	// OnReady, if not nil, is called once when requests are answered, with the address.
 	OnReady func(addr net.Addr)
 }
@@ -115,7 +119,10 @@ type service struct {
 	driver  *dispatch.Driver
 	intake  *intake.Intake
 	client  *mwrunner.Client
-	purge   *purgerunner.Runner
+	live    *live
+	changed chan struct{}       // what is controlled at run time has changed
+	purge   *purgerunner.Runner // with layers, changed with the configuration only
+	caches  config.CDN          // that purge is for
 	spools  *spoolRounds
 	front   *front
 	wires   *wires
@@ -125,7 +132,7 @@ type service struct {
 }
 
 func (o *Options) build(ctx context.Context) (*service, error) {
-	s := &service{o: *o, log: o.Logger.With("part", "server"), failed: make(chan error, 1)}
+	s := &service{o: *o, log: o.Logger.With("part", "server"), failed: make(chan error, 1), changed: make(chan struct{}, 1)}
 	if err := os.MkdirAll(o.Config.Data, 0o750); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "make the data folder; name another one with --data")
 	}
@@ -143,8 +150,12 @@ func (o *Options) build(ctx context.Context) (*service, error) {
 		return nil, err
 	}
 	learned, err := farm.Wikis(ctx, s.engine)
+	var controls []farm.Control
 	if err == nil {
-		err = s.assemble(learned)
+		controls, err = farm.Controls(ctx, s.engine) // before anything can start: it may be paused
+	}
+	if err == nil {
+		err = s.assemble(learned, controls)
 	}
 	if err == nil {
 		s.wires, err = openWires(ctx, o, s.intake, s.metrics)
@@ -156,44 +167,42 @@ func (o *Options) build(ctx context.Context) (*service, error) {
 	return s, nil
 }
 
-func (s *service) assemble(learned []farm.Wiki) error {
-	cfg := s.o.Config
+func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 	registry, err := Registry()
 	if err != nil {
 		return err
 	}
 	s.metrics = telemetry.New(s.o.Version, s.state())
-	s.client = mwrunner.New(mwrunner.Config{Wikis: wikiOf(cfg), Version: s.o.Version, Logger: s.o.Logger})
-	pol := &policy{cfg: cfg, wikis: runnersByKind{
-		string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
-		string(mwrunner.EventBus): s.client.Runner(mwrunner.EventBus),
-	}, queues: runnersByKind{
-		config.RunnerCommand: commands(cfg, s.o.Logger),
-	}}
-	if cfg.CDN.Purges() {
-		s.purge = purgerunner.New(purgerunner.Config{Layers: cfg.CDN.Layers, HTCP: cfg.CDN.HTCP, Version: s.o.Version})
-		pol.purge = s.purge
-	}
+	s.client = mwrunner.New(mwrunner.Config{
+		Wikis: func(name string) (mwrunner.Wiki, bool) { return wikiOf(s.live.config(), name) }, Version: s.o.Version, Logger: s.o.Logger,
+	})
+	s.live = newLive(s.o.Config, controls, s.o.Logger, s.policyOf)
+	pol := &loopPolicy{s.live.now.Load().policy}
 	s.machine = node.New(node.Config{
 		Name: hostname(), Exclusive: true, Registry: registry, Domains: domains(),
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // no secret: it has to be new
 	})
 	s.driver = dispatch.NewDriver(dispatch.DriverConfig{
 		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.dispatchHooks()}),
-		Engine:  s.engine, Runners: pol.runner, Logger: s.o.Logger,
+		Engine:  s.engine, Runners: s.live.runner, Logger: s.o.Logger,
 	})
 	keeper := upkeep.New(upkeep.Config{OnError: func(err error) { s.log.Warn("upkeep failed, will be tried again", "err", err) }})
 	s.loop = node.NewLoop(node.LoopConfig{
-		Machine: s.machine, Tenant: node.Join(s.driver, keeper), Engine: s.engine, Logger: s.o.Logger,
+		Machine: s.machine, Tenant: node.Join(s.driver, keeper, &farmWatch{s.changed}), Engine: s.engine, Logger: s.o.Logger,
 	})
 	s.driver.Attach(s.loop.Poke)
+	s.live.swapped = func(ctx context.Context, p *policy) error {
+		return s.loop.Ask(ctx, func(now partition.Now, _ *node.Machine) {
+			pol.policy = p
+			s.driver.Changed(now)
+		})
+	}
 	s.inspector = inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver})
-	settings := settingsOf(cfg)
 	s.intake = intake.New(intake.Config{
 		Node:     &entrance{loop: s.loop, minter: ident.NewMinter(s.machine.Session())},
-		Settings: func() *intake.Settings { return settings }, Log: s.o.Logger, Hooks: s.metrics.Intake(),
+		Settings: s.live.settings, Log: s.o.Logger, Hooks: s.metrics.Intake(),
 	}, learned)
-	s.spools = newSpoolRounds(cfg, s.client, s.o.Logger)
+	s.spools = newSpoolRounds(s.live.config, s.client, s.o.Logger)
 	s.front = newFront(&http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -227,6 +236,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		go s.front.serve(listener)
 		parts.Go(func() { s.spools.Run(stopSpools) })
 		s.wires.start(stopWires, &parts, func(err error) { s.log.Warn("a wire could not end in order", "err", err) })
+		parts.Go(func() { s.follow(stopSpools) })
 		s.ready(listener)
 		err = s.wait(ctx, loopEnded)
 		asked = time.Now()

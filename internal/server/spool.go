@@ -16,7 +16,7 @@ import (
 // spoolRounds asks each wiki with the extension, at the start and every minute, to send what its
 // spool holds: work of a time when Auwai was away, of a wiki that nobody has edited since.
 type spoolRounds struct {
-	wikis  []string
+	config func() *config.Config
 	client *mwrunner.Client
 	log    *slog.Logger
 }
@@ -27,22 +27,24 @@ const (
 	spoolTimeout = 20 * time.Second
 )
 
-func newSpoolRounds(cfg *config.Config, client *mwrunner.Client, log *slog.Logger) *spoolRounds {
-	s := &spoolRounds{client: client, log: log.With("part", "spool")}
-	for name, w := range cfg.Wikis {
+func newSpoolRounds(cfg func() *config.Config, client *mwrunner.Client, log *slog.Logger) *spoolRounds {
+	return &spoolRounds{config: cfg, client: client, log: log.With("part", "spool")}
+}
+
+// wikis returns those with the extension, in a fixed order.
+func (s *spoolRounds) wikis() []string {
+	var names []string
+	for name, w := range s.config().Wikis {
 		if w.Runner == string(mwrunner.Auwai) {
-			s.wikis = append(s.wikis, name)
+			names = append(names, name)
 		}
 	}
-	slices.Sort(s.wikis)
-	return s
+	slices.Sort(names)
+	return names
 }
 
 // Run goes round until ctx ends.
 func (s *spoolRounds) Run(ctx context.Context) {
-	if len(s.wikis) == 0 {
-		return
-	}
 	ticker := time.NewTicker(spoolEvery)
 	defer ticker.Stop()
 	for {
@@ -58,7 +60,7 @@ func (s *spoolRounds) Run(ctx context.Context) {
 func (s *spoolRounds) round(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(spoolAtOnce)
-	for _, wiki := range s.wikis {
+	for _, wiki := range s.wikis() {
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, spoolTimeout)
 			defer cancel()
