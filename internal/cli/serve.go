@@ -160,6 +160,9 @@ func showSummary(w io.Writer, s config.Summary) {
 		row("domains", "%d", s.Domains)
 		row("runners", "%s", strings.Join(kinds, ", "))
 	}
+	if s.RCFeed != "" {
+		row("rcfeed", "udp %s", s.RCFeed)
+	}
 	row("queues", "%s", cmp.Or(strings.Join(s.Queues, ", "), "none by name: all as default"))
 	row("cdn", "%s", describeCDN(s))
 	if len(s.PurgeWires) > 0 {

@@ -46,7 +46,7 @@ const (
 	maxLayers    = 10
 	maxServers   = 1_000
 	maxReceivers = 100
-	maxNetworks  = 100
+	maxPurgers   = 100
 )
 
 func (r *reader) cdn(c *Config, n *yaml.Node, path string) {
@@ -160,8 +160,8 @@ func (r *reader) networks(c *Config, n *yaml.Node, path string) {
 		}
 		c.CDN.AllowFrom = append(c.CDN.AllowFrom, p)
 	})
-	if len(c.CDN.AllowFrom) > maxNetworks {
-		r.fault(n, path, "%d networks; at most %d are allowed", len(c.CDN.AllowFrom), maxNetworks)
+	if len(c.CDN.AllowFrom) > maxPurgers {
+		r.fault(n, path, "%d networks; at most %d are allowed", len(c.CDN.AllowFrom), maxPurgers)
 	}
 }
 

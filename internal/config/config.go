@@ -58,6 +58,8 @@ type Config struct {
 	Tags   map[string]Limit
 	CDN    CDN
 	Access Access
+	// RCFeedListen is the address of the UDP packets by which stock wikis tell of edits; "": none.
+	RCFeedListen string
 
 	domains map[string]string // the wiki of a domain
 }
@@ -140,22 +142,26 @@ func (r *reader) parse(text []byte) *Config {
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return c
 	}
-	var queues, listen *yaml.Node
+	var queues, listen, rcfeed *yaml.Node
 	who := r.accessReader(c)
 	fields := who.fields()
 	maps.Copy(fields, map[string]field{
-		"listen":      func(n *yaml.Node, _ string) { listen = n },
-		"data":        func(n *yaml.Node, path string) { r.data(c, n, path) },
-		"concurrency": func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, maxConcurrency)) },
-		"wikis":       func(n *yaml.Node, path string) { r.wikis(c, n, path) },
-		"queues":      func(n *yaml.Node, _ string) { queues = n },
-		"tags":        func(n *yaml.Node, path string) { r.tags(c, n, path) },
-		"cdn":         func(n *yaml.Node, path string) { r.cdn(c, n, path) },
+		"listen":        func(n *yaml.Node, _ string) { listen = n },
+		"rcfeed_listen": func(n *yaml.Node, _ string) { rcfeed = n },
+		"data":          func(n *yaml.Node, path string) { r.data(c, n, path) },
+		"concurrency":   func(n *yaml.Node, path string) { set(&c.Concurrency)(r.number(n, path, maxConcurrency)) },
+		"wikis":         func(n *yaml.Node, path string) { r.wikis(c, n, path) },
+		"queues":        func(n *yaml.Node, _ string) { queues = n },
+		"tags":          func(n *yaml.Node, path string) { r.tags(c, n, path) },
+		"cdn":           func(n *yaml.Node, path string) { r.cdn(c, n, path) },
 	})
 	r.object(doc.Content[0], "", fields)
 	who.finish()
 	if listen != nil {
 		r.listen(c, listen, "listen")
+	}
+	if rcfeed != nil {
+		r.rcFeedListen(c, rcfeed, "rcfeed_listen")
 	}
 	if queues != nil {
 		r.queues(c, queues, "queues")

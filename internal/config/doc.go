@@ -29,5 +29,5 @@
 //	listen.go   addresses                    summary.go  what "auwai check" shows
 //	limits.go   rates, tags, needs, classes  gates.go    what other queues have to say
 //	semantics.go  twins, expiry, order      work.go     queues with a runner of their own
-//	access.go   tokens and networks
+//	access.go   tokens and networks          stock.go    wikis without an extension of ours
 package config

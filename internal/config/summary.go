@@ -22,6 +22,7 @@ type Summary struct {
 	Receivers   int            `json:"receivers"` // of HTCP
 	PurgeWires  []string       `json:"purge_wires"`
 	Rebound     string         `json:"rebound"`
+	RCFeed      string         `json:"rcfeed_listen"` // "" for none
 	Warnings    []string       `json:"warnings"`
 }
 
@@ -31,7 +32,7 @@ func (c *Config) Summary() Summary {
 		File: c.File, Listen: c.Listen, Data: c.Data, Access: c.Access.Words(), Concurrency: c.Concurrency,
 		Wikis: len(c.Wikis), Runners: map[string]int{}, Domains: len(c.domains),
 		Queues: slices.AppendSeq([]string{}, maps.Keys(c.Queues)), Layers: len(c.CDN.Layers),
-		Rebound: plain(c.CDN.Rebound), Warnings: []string{}, Receivers: len(c.CDN.HTCP), PurgeWires: []string{},
+		Rebound: plain(c.CDN.Rebound), RCFeed: c.RCFeedListen, Warnings: []string{}, Receivers: len(c.CDN.HTCP), PurgeWires: []string{},
 	}
 	if c.CDN.PurgeListen != "" {
 		s.PurgeWires = append(s.PurgeWires, "PURGE on "+c.CDN.PurgeListen)
@@ -52,6 +53,9 @@ func (c *Config) Summary() Summary {
 	s.Warnings = append(s.Warnings, c.accessWarnings()...)
 	if len(c.Wikis) == 0 {
 		s.Warnings = append(s.Warnings, "no wiki is configured: all jobs are kept and held")
+	}
+	if c.RCFeedListen != "" && s.Runners[RunnerSpecialRunJobs] == 0 {
+		s.Warnings = append(s.Warnings, "rcfeed_listen has no effect: no wiki has the runner special-runjobs")
 	}
 	s.Warnings = append(s.Warnings, c.CDN.warnings()...)
 	return s

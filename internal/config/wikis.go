@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,8 +14,10 @@ import (
 
 // The kinds of runners that a wiki may have.
 const (
-	RunnerAuwai    = "auwai"    // the Auwai extension's endpoint, many jobs a request
-	RunnerEventBus = "eventbus" // the EventBus extension's own endpoint, one signed event a request
+	RunnerAuwai          = "auwai"           // the Auwai extension's endpoint, many jobs a request
+	RunnerEventBus       = "eventbus"        // the EventBus extension's own endpoint, one signed event a request
+	RunnerEventBusRPC    = "eventbus-rpc"    // rpc/RunSingleJob.php in front of EventBus, one event a request, no signature
+	RunnerSpecialRunJobs = "special-runjobs" // the wiki's own table, by its Special:RunJobs; no extension
 )
 
 // Wiki is a wiki of the farm.
@@ -34,6 +37,10 @@ type Wiki struct {
 	// Secret is the text of SecretFile without space around it; nil when there is none.
 	Secret     []byte
 	SecretFile string // absolute; "" for none
+	// Poll is how often the wiki is asked for jobs of its own table; 0 but for special-runjobs.
+	Poll time.Duration
+	// RPCPath is the path of the runner script, for eventbus-rpc; "" for its usual place.
+	RPCPath string
 	// Limit bounds the attempts on this wiki.
 	Limit
 	Groups []string
@@ -99,7 +106,7 @@ func (r *reader) claimDomains(c *Config, w *Wiki, key *yaml.Node, path string, l
 func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 	hasURL := false
 	var domains []string
-	r.object(n, path, map[string]field{
+	fields := map[string]field{
 		"url":         func(n *yaml.Node, at string) { hasURL = true; r.url(w, n, at) },
 		"script_path": func(n *yaml.Node, at string) { r.scriptPath(w, n, at) },
 		"host": func(n *yaml.Node, at string) {
@@ -127,12 +134,15 @@ func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 			})
 		},
 		"tags": func(n *yaml.Node, at string) { r.wikiTags(w, n, at) },
-	})
+	}
+	check := r.stockFields(w, fields)
+	r.object(n, path, fields)
+	check()
 	if !hasURL {
 		r.fault(key, path, "has no url; write where requests to the wiki go, such as http://127.0.0.1:8080")
 	}
-	if w.Runner == RunnerAuwai && w.SecretFile == "" {
-		r.fault(key, path, "has no secret_file, which the runner auwai signs its requests with; the extension's maintenance/secret.php prints the secret")
+	if why := secretFault(w.Runner); why != "" && w.SecretFile == "" {
+		r.fault(key, path, "%s", why)
 	}
 	if w.Host != "" {
 		w.Domains = append(w.Domains, hostOnly(w.Host))
@@ -200,12 +210,12 @@ func (r *reader) runner(w *Wiki, n *yaml.Node, path string) {
 	s, ok := r.text(n, path)
 	switch {
 	case !ok:
-	case s == RunnerAuwai || s == RunnerEventBus:
+	case slices.Contains(runners(), s):
 		w.Runner = s
-	case s == "worker" || s == "eventbus-rpc" || s == "special-runjobs": // named, so that the error is no riddle
-		r.fault(n, path, "is %q, a runner that this version does not have; use auwai or eventbus", s)
+	case s == "worker": // named, so that the error is no riddle
+		r.fault(n, path, "is %q, a runner that this version does not have; use %s", s, oneOf(runners()))
 	default:
-		r.fault(n, path, "is %q; auwai or eventbus is expected", short(s))
+		r.fault(n, path, "is %q; %s is expected", short(s), oneOf(runners()))
 	}
 }
 
