@@ -21,6 +21,7 @@
 //	it is cut off at 64 KiB    the names stand at the end of the JSON, so only a prefix is left
 //	it names no wiki           counted; the first is logged
 //	it names an unknown wiki   counted; the first of each name, up to 100 names, is logged
+//	its sender may not send    counted; the first of each address is logged
 //	the socket breaks          Run returns the error
 //
 // # Invariants

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"auwai/internal/fault"
 )
@@ -29,6 +30,7 @@ const (
 	Ignored    Outcome = "ignored"    // its wiki is configured, and needs no waking
 	Unknown    Outcome = "unknown"    // it names a wiki that is not configured
 	Unreadable Outcome = "unreadable" // it names no wiki
+	Refused    Outcome = "refused"    // its sender may not send
 )
 
 // Config is what a Receiver is made of.
@@ -36,6 +38,8 @@ type Config struct {
 	// Hint is called for each packet that names a wiki and answers Woke, Ignored or Unknown. Required.
 	// It is called from one goroutine and must not block.
 	Hint func(Name) Outcome
+	// Allowed says whether packets of an address are taken. Required.
+	Allowed func(netip.Addr) bool
 	// OnPacket counts. Nil: nothing is counted.
 	OnPacket func(Outcome)
 	Logger   *slog.Logger // nil: nothing is logged
@@ -96,6 +100,12 @@ func (r *Receiver) Run(ctx context.Context) error {
 }
 
 func (r *Receiver) take(packet []byte, from net.Addr) Outcome {
+	if sender := addressOf(from); !r.cfg.Allowed(sender) {
+		if r.first("\x00" + sender.String()) {
+			r.log.Warn("an RCFeed packet came from an address that may not send; name its network in allow_from.produce", "from", from.String())
+		}
+		return Refused
+	}
 	n := Parse(packet)
 	if n.IsZero() {
 		if r.first("") {
@@ -110,6 +120,14 @@ func (r *Receiver) take(packet []byte, from net.Addr) Outcome {
 			"prefix", n.Prefix, "wiki", n.Wiki, "domain", n.Domain, "from", from.String())
 	}
 	return outcome
+}
+
+// addressOf returns the address of a packet's sender.
+func addressOf(from net.Addr) netip.Addr {
+	if udp, ok := from.(*net.UDPAddr); ok {
+		return udp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // first reports whether something is to be logged: once for each name, for a bounded number of them.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -78,6 +80,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestPacketsReachTheHintInTheirOrderAndAreCounted(t *testing.T) {
+	var allowed atomic.Bool
+	allowed.Store(true)
 	hints, counted := make(chan udp.Name, 10), make(chan udp.Outcome, 10)
 	r, err := udp.Listen(t.Context(), "127.0.0.1:0", udp.Config{
 		Hint: func(n udp.Name) udp.Outcome {
@@ -88,6 +92,7 @@ func TestPacketsReachTheHintInTheirOrderAndAreCounted(t *testing.T) {
 			return udp.Woke
 		},
 		OnPacket: func(o udp.Outcome) { counted <- o },
+		Allowed:  func(a netip.Addr) bool { return a.IsLoopback() && allowed.Load() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +120,13 @@ func TestPacketsReachTheHintInTheirOrderAndAreCounted(t *testing.T) {
 	}
 	if n := <-hints; n.Domain != "aawiki.localhost" {
 		t.Errorf("hint = %+v", n)
+	}
+	allowed.Store(false)
+	if _, err := wiki.Write([]byte(editJSON)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-counted; got != udp.Refused || len(hints) != 0 {
+		t.Errorf("outcome = %s, want refused", got)
 	}
 	cancel()
 	if err := <-ended; err != nil {
