@@ -22,6 +22,7 @@ import (
 	"context"
 	"time"
 
+	"auwai/internal/fault"
 	"auwai/internal/jobqueue"
 )
 
@@ -32,6 +33,12 @@ type Work struct {
 	Fence   uint64 // epoch of the partition's owner, sent along as X-Auwai-Fence
 	Jobs    []Item
 	Timeout time.Duration // for the whole work
+
+	// Of work that a remote worker carries out: who holds the claim, and until when. Such work has one
+	// job, and ctx does not end at its time-out.
+	Holder   string
+	Deadline time.Time
+	Found    bool // the holder has the job already, since before a restart; no payload comes with it
 }
 
 // Item is one job of a Work.
@@ -67,7 +74,19 @@ type Result struct {
 	// Message is what the job says of itself, and ResultURL where its result is; kept with it.
 	Message   string
 	ResultURL string
+	// Waits, if not nil, is told when the outcome is durable.
+	Waits Waiter
 }
+
+// Waiter waits until an outcome is durable.
+type Waiter interface {
+	// Settled is called once: with nil when the outcome is durable, else with why it never will be, of
+	// kind Conflict when the claim was lost. It must not block.
+	Settled(err error)
+}
+
+// ErrCancelled is the cause of ctx's end when the job itself was cancelled. Other ends are the node's.
+var ErrCancelled = fault.New(fault.Conflict, "the job was cancelled")
 
 // Words of Result.Class.
 const (
