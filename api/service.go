@@ -30,6 +30,7 @@ const (
 	PathEvents  = "/v1/events"
 	PathJobs    = "/v1/jobs"
 	PathQueues  = "/v1/queues"
+	PathControl = "/v1/control"
 	PathHealth  = "/healthz"
 	PathReady   = "/readyz"
 	PathMetrics = "/metrics"

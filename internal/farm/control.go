@@ -226,3 +226,15 @@ func readControl(e kv.Entry, prefix int) (Control, error) {
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Clear returns the change that takes back everything that is controlled for a scope.
+func Clear(scope Scope) Change {
+	paused := false
+	c := Change{Paused: &paused, Set: map[string]*float64{}}
+	for _, s := range Settings() {
+		if _, err := SettingOf(s.Name, scope); err == nil {
+			c.Set[s.Name] = nil
+		}
+	}
+	return c
+}

@@ -121,7 +121,7 @@ func (rt *route) admits(c caller) error {
 	case !c.grant.May(rt.role):
 		return fault.Newf(fault.Forbidden, "the token %q has not the role %s, which %s %s needs",
 			c.grant.Token(), rt.role, rt.method, rt.path)
-	case rt.scope == farm && !c.grant.AllWikis():
+	case rt.scope == whole && !c.grant.AllWikis():
 		return fault.Newf(fault.Forbidden, "%s %s is about all wikis, and the token %q is of some; use a token of all wikis",
 			rt.method, rt.path, c.grant.Token())
 	}

@@ -33,6 +33,7 @@ func problem(t *testing.T, w *httptest.ResponseRecorder) api.Problem {
 
 func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	r := newRig(t)
+	r.controlAnswers()
 	invalid := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{Message: "no"}}}
 	failed := []intake.Fault{{Status: "error", Event: json.RawMessage(`"x"`), Context: intake.Context{Message: "later"}}}
 	for _, e := range []intake.EventsResult{

@@ -12,6 +12,7 @@ import (
 
 	"auwai/api"
 	"auwai/internal/access"
+	"auwai/internal/farm"
 	"auwai/internal/httpapi"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
@@ -33,6 +34,9 @@ type fake struct {
 	filter   inspect.JobFilter
 	queues   inspect.QueueFilter
 	id       string
+	controls []farm.Control
+	scope    farm.Scope
+	change   farm.Change
 }
 
 func (f *fake) Admit(size int64) (*intake.Ticket, error) {
@@ -85,6 +89,15 @@ func (f *fake) Cancel(ctx context.Context, id string) (api.JobAction, error) {
 	return api.JobAction{ID: id, State: api.StateCancelled}, f.list(ctx)
 }
 
+func (f *fake) Controls(ctx context.Context) ([]farm.Control, error) {
+	return f.controls, f.list(ctx)
+}
+
+func (f *fake) SetControl(ctx context.Context, scope farm.Scope, change farm.Change) (farm.Control, error) {
+	f.scope, f.change = scope, change
+	return farm.Control{Scope: scope, Paused: change.Paused != nil && *change.Paused, By: change.By}, f.list(ctx)
+}
+
 // queueOf gives the fake's queue the name that the intake has too.
 type queueOf struct{ *fake }
 
@@ -123,7 +136,7 @@ func newRig(t *testing.T) *rig {
 	}}
 	r.policy = policyOf(t, nil, "0.0.0.0/0")
 	r.handler = httpapi.New(httpapi.Config{
-		Intake: r.fake, Queue: queueOf{r.fake},
+		Intake: r.fake, Queue: queueOf{r.fake}, Control: r.fake,
 		Ready: func() (bool, string) { return r.ready, "the disk is full" },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

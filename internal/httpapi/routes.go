@@ -22,15 +22,15 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 type scope uint8
 
 const (
-	// farm: over all wikis. Who reaches some of them only is refused.
-	farm scope = iota
+	// whole: over all wikis. Who reaches some of them only is refused.
+	whole scope = iota
 	// wikis: the handler leaves out, or refuses, what the caller does not reach; see reach and source.
 	wikis
 )
 
 // routes are all operations. Each needs a role; a row that names none needs admin, over all wikis.
 func (s *server) routes() []route {
-	const get, post = http.MethodGet, http.MethodPost
+	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	return []route{
 		{post, api.PathEvents, access.Produce, wikis, s.postEvents},
 		{get, api.PathJobs, access.Read, wikis, s.getJobs},
@@ -39,7 +39,10 @@ func (s *server) routes() []route {
 		{post, api.PathJobs + "/{id}/retry", access.Admin, wikis, s.retryJob},
 		{post, api.PathJobs + "/{id}/cancel", access.Admin, wikis, s.cancelJob},
 		{get, api.PathQueues, access.Read, wikis, s.getQueues},
-		{get, api.PathMetrics, access.Read, farm, s.getMetrics},
+		{get, api.PathControl, access.Read, wikis, s.getControls},
+		{put, api.PathControl + "/{scope}", access.Admin, wikis, s.putControl},
+		{del, api.PathControl + "/{scope}", access.Admin, wikis, s.deleteControl},
+		{get, api.PathMetrics, access.Read, whole, s.getMetrics},
 		{get, api.PathInfo, access.Read, wikis, s.getInfo},
 		{get, api.PathHealth, access.Anyone, wikis, s.getHealth},
 		{get, api.PathReady, access.Anyone, wikis, s.getReady},

@@ -29,6 +29,7 @@ func (s *service) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Intake:  s.intake,
 		Queue:   s.inspector,
+		Control: controls{s},
 		Ready:   s.readiness,
 		Metrics: s.metrics.Handler(),
 		Access:  func() *access.Policy { return s.o.Config.Access.Policy },
@@ -41,7 +42,7 @@ func (s *service) handler() http.Handler {
 const readyWithin = time.Second
 
 // readiness says whether this node can commit. Its configuration is active from the start: the one
-// node of an embedded store reads its own file.
+// node of an embedded store reads its own file. A file that was changed and is not used is told.
 func (s *service) readiness() (ok bool, reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()
@@ -52,7 +53,7 @@ func (s *service) readiness() (ok bool, reason string) {
 	if !live {
 		return false, "this node cannot commit: its session is not live"
 	}
-	return true, ""
+	return true, s.live.trouble()
 }
 
 // dispatchHooks count, and log what an operator is looking for in a log: wikis that take no work, and

@@ -69,7 +69,7 @@ func (s *service) follow(ctx context.Context) {
 				s.reload(ctx)
 			}
 		case <-s.changed:
-			s.takeControls(ctx)
+			s.logControls(ctx, s.takeControls(ctx))
 			ends.Reset(s.untilNextEnd())
 		case <-ends.C:
 			s.endPauses(ctx)
@@ -87,12 +87,12 @@ func (s *service) untilNextEnd() time.Duration {
 	return min(max(next.Sub(now), 0), farMoment) // a clock that was put back is looked at again
 }
 
-// takeControls reads the controls and acts by them.
-func (s *service) takeControls(ctx context.Context) {
-	controls, err := farm.Controls(ctx, s.engine)
-	if err == nil {
-		err = s.live.setControls(ctx, controls)
-	}
+// takeControls reads the controls and acts by them: when it returns nil, what starts starts by them.
+func (s *service) takeControls(ctx context.Context) error {
+	return s.live.takeControls(ctx, func(ctx context.Context) ([]farm.Control, error) { return farm.Controls(ctx, s.engine) })
+}
+
+func (s *service) logControls(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("what was controlled could not be taken", "err", err)
 	}
@@ -111,7 +111,7 @@ func (s *service) endPauses(ctx context.Context) {
 			s.log.Error("a pause that has ended could not be removed", "scope", c.Scope.String(), "err", err)
 		}
 	}
-	s.takeControls(ctx)
+	s.logControls(ctx, s.takeControls(ctx))
 }
 
 // reload reads the configuration again. One that is wrong changes nothing.

@@ -71,10 +71,15 @@ func (l *live) trouble() string {
 
 func (l *live) setTrouble(text string) { l.problem.Store(&text) }
 
-// setControls takes what is controlled at run time.
-func (l *live) setControls(ctx context.Context, controls []farm.Control) error {
+// takeControls takes what is controlled at run time. It is read under the lock, so that nobody puts
+// an older state over a newer one.
+func (l *live) takeControls(ctx context.Context, read func(context.Context) ([]farm.Control, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	controls, err := read(ctx)
+	if err != nil {
+		return err
+	}
 	return l.replace(ctx, l.make(l.now.Load().file, controls))
 }
 
