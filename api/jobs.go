@@ -68,8 +68,13 @@ type JobPage struct {
 // JobDetail is one job with all that is kept of it.
 type JobDetail struct {
 	Job
-	Domain    string     `json:"domain,omitempty"` // meta.domain of its event
-	FromEvent bool       `json:"from_event"`       // the payload is an event
+	Domain    string `json:"domain,omitempty"` // meta.domain of its event
+	FromEvent bool   `json:"from_event"`       // the payload is an event
+	// Signature is of an event that waits, runs or is dead: none, unknown, or known, and then SignedBy
+	// is the wiki whose secret it fits. Nothing is refused for it: a wiki that pushes another's job
+	// signs it by its own secret.
+	Signature string     `json:"signature,omitempty"`
+	SignedBy  string     `json:"signed_by,omitempty"`
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	Deadline  *time.Time `json:"deadline,omitempty"` // of the attempt that runs
 	// AttemptLog is every attempt that is kept, the oldest first.

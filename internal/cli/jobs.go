@@ -191,6 +191,14 @@ func showJob(w io.Writer, j *api.JobDetail) {
 	row("merged into", j.DuplicateOf)
 	row("superseded by", j.Superseded)
 	row("domain", j.Domain)
+	switch j.Signature {
+	case "known":
+		row("signed by", j.SignedBy)
+	case "unknown":
+		row("signed by", "a wiki whose secret is not configured")
+	case "none":
+		row("signed by", "nobody")
+	}
 	row("last error", j.LastError)
 	if len(j.AttemptLog) > 0 {
 		rows := make([][]string, len(j.AttemptLog))

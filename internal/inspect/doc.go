@@ -46,5 +46,5 @@
 //	queues.go    counts                         request.go   the jobs of a request
 //	jobs.go      lists of jobs                  client.go    the job of a client id
 //	job.go       one job with all of it         rows.go      from records to the API's types
-//	totals.go    sums for metrics
+//	totals.go    sums for metrics               signature.go who signed an event
 package inspect

@@ -36,12 +36,14 @@ type Dispatch interface {
 	Head(pair jobqueue.Pair) (time.Time, bool)
 }
 
-// Config of an Inspector. All fields are required but Now.
+// Config of an Inspector. All fields are required but Now and Secrets.
 type Config struct {
 	Loop     Loop
 	Engine   Reader
 	Dispatch Dispatch
 	Now      func() time.Time // nil: time.Now
+	// Secrets are the secrets of wikis by their names, as the active configuration has them. nil: none.
+	Secrets func() map[string][]byte
 }
 
 // Inspector answers questions about queues and jobs. Safe for concurrent use.
@@ -50,6 +52,7 @@ type Inspector struct {
 	engine   Reader
 	dispatch Dispatch
 	now      func() time.Time
+	secrets  func() map[string][]byte
 }
 
 // New returns an Inspector.
@@ -57,7 +60,10 @@ func New(cfg Config) *Inspector {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Inspector{loop: cfg.Loop, engine: cfg.Engine, dispatch: cfg.Dispatch, now: cfg.Now}
+	if cfg.Secrets == nil {
+		cfg.Secrets = func() map[string][]byte { return nil }
+	}
+	return &Inspector{loop: cfg.Loop, engine: cfg.Engine, dispatch: cfg.Dispatch, now: cfg.Now, secrets: cfg.Secrets}
 }
 
 // Limits of pages.

@@ -47,6 +47,9 @@ func (a *asker) live(ctx context.Context, p partition.ID, j *jobqueue.Job, v *vi
 		return d, err
 	}
 	putPayload(&d, payload)
+	if j.FromEvent {
+		d.Signature, d.SignedBy = signedBy(payload, j.Wiki, a.secrets())
+	}
 	return d, nil
 }
 

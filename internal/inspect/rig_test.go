@@ -29,7 +29,9 @@ type rig struct {
 	run    *run
 	minter *ident.Minter
 	ended  sync.WaitGroup
-	stop   func()
+
+	secrets map[string][]byte
+	stop    func()
 }
 
 // policy lets jobs of the queues in open start.
@@ -84,6 +86,14 @@ func newRig(t *testing.T, open ...string) *rig {
 	return newRigOn(t, memkv.NewServer(), open...)
 }
 
+// newRigWith returns a rig that knows secrets of wikis.
+func newRigWith(t *testing.T, secrets map[string][]byte) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.secrets = secrets
+	return r
+}
+
 func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 	t.Helper()
 	r := &rig{
@@ -126,7 +136,9 @@ func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 			t.Fatal(err)
 		}
 	}
-	r.Inspector = inspect.New(inspect.Config{Loop: r.loop, Engine: engine, Dispatch: driver.Machine})
+	r.Inspector = inspect.New(inspect.Config{
+		Loop: r.loop, Engine: engine, Dispatch: driver.Machine, Secrets: func() map[string][]byte { return r.secrets },
+	})
 	return r
 }
 

@@ -84,7 +84,7 @@ func (l *Limiter) room(now time.Duration, most int) (n int, again time.Duration)
 // next returns when the bucket has an item.
 func (l *Limiter) next() time.Duration {
 	hi, lo := bits.Mul64(uint64(max(micro-l.tokens, 0)), second)
-	wait, rest := bits.Div64(hi, lo, uint64(l.rate))             //nolint:gosec // positive
+	wait, rest := bits.Div64(hi, lo, uint64(l.rate)) //nolint:gosec // positive
 	if rest > 0 {
 		wait++
 	}

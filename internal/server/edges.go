@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"auwai/internal/access"
 	"auwai/internal/dispatch"
 	"auwai/internal/httpapi"
 	"auwai/internal/ident"
@@ -32,7 +31,7 @@ func (s *service) handler() http.Handler {
 		Control: controls{s},
 		Ready:   s.readiness,
 		Metrics: s.metrics.Handler(),
-		Access:  func() *access.Policy { return s.o.Config.Access.Policy },
+		Access:  s.access,
 		Listen:  s.o.Config.Listen, Version: s.o.Version, Logger: s.o.Logger,
 		Hooks: httpapi.Hooks{OnRequest: s.metrics.Request},
 	})
