@@ -16,6 +16,9 @@ class Client {
 	/** @var string */
 	private $server;
 
+	/** @var string */
+	private $token;
+
 	/** @var float[] */
 	private $timeouts;
 
@@ -27,17 +30,20 @@ class Client {
 	 * @param string $server Address of the service, with any path that comes before /v1
 	 * @param float $connectTimeout Seconds
 	 * @param float $timeout Seconds
+	 * @param string $token Of this wiki, if the service has tokens
 	 */
 	public function __construct(
-		HttpRequestFactory $factory, string $server, float $connectTimeout, float $timeout
+		HttpRequestFactory $factory, string $server, float $connectTimeout, float $timeout, string $token = ''
 	) {
 		$this->factory = $factory;
 		$this->server = rtrim( $server, '/' );
+		$this->token = $token;
 		$this->timeouts = [ 'connTimeout' => $connectTimeout, 'reqTimeout' => $timeout ];
 	}
 
+	/** @return string Address of the service for people: without a token, if its path has one */
 	public function getServer(): string {
-		return $this->server;
+		return preg_replace( '#/t/[^/]*#', '/t/…', $this->server );
 	}
 
 	/**
@@ -67,6 +73,10 @@ class Client {
 	 * @return Reply
 	 */
 	private function request( array $request ): Reply {
+		if ( $this->token !== '' ) {
+			// Not "authorization": that is for a user and password in the address.
+			$request['headers']['x-auwai-token'] = $this->token;
+		}
 		$this->http = $this->http ?? $this->factory->createMultiClient( $this->timeouts );
 		try {
 			// No proxy: $wgHTTPProxy and http_proxy are for the world outside.

@@ -21,7 +21,8 @@ return [
 			$services->getHttpRequestFactory(),
 			$config->get( 'AuwaiServer' ),
 			(float)$config->get( 'AuwaiConnectTimeout' ),
-			(float)$config->get( 'AuwaiTimeout' )
+			(float)$config->get( 'AuwaiTimeout' ),
+			(string)$config->get( 'AuwaiToken' )
 		);
 	},
 	'Auwai.Drainer' => static function ( MediaWikiServices $services ): Drainer {

@@ -110,6 +110,11 @@ abstract class AuwaiTestCase extends TestCase {
 		return $items;
 	}
 
+	/** A client of its own, with another token than the wiki's. */
+	protected function client( string $server, string $token ): Client {
+		return new Client( MediaWikiServices::getInstance()->getHttpRequestFactory(), $server, 1, 10, $token );
+	}
+
 	/** An outbox of its own, as another process would have. */
 	protected function outbox( string $server = '', ?TableSpool $table = null, ?FileSpool $file = null ): Outbox {
 		[ $sender, $table, $file, $drainer ] = $this->parts( $server, $table, $file );

@@ -57,6 +57,7 @@ $wgDBerrorLog = "$auwaiDir/db.log";
 wfLoadExtension( 'Auwai', getenv( 'AUWAI_TEST_EXTENSION' ) . '/extension.json' );
 $wgAuwaiServer = getenv( 'AUWAI_TEST_SERVER' );
 $wgAuwaiSecret = 'tests share this secret';
+$wgAuwaiToken = 'auwt_of-this-wiki';
 $wgAuwaiSpoolDirectory = "$auwaiDir/spool";
 
 require getenv( 'AUWAI_TEST_EXTENSION' ) . '/tests/wiki/TestJob.php';
