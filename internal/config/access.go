@@ -87,6 +87,7 @@ func (a *accessReader) file(n *yaml.Node, path string) {
 		return
 	}
 	a.to.TokensFile = a.path(s)
+	a.read = append(a.read, a.to.TokensFile)
 	text, err := readFile(a.to.TokensFile, maxFileBytes)
 	if err != nil {
 		a.fault(n, path, "%v", err)

@@ -43,6 +43,9 @@ wikis: {aawiki: {url: "http://127.0.0.1", runner: eventbus}}
 	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], `the token "a" names the wiki "bbwiki"`) {
 		t.Errorf("warnings %q", s.Warnings)
 	}
+	if len(c.Files) != 2 || c.Files[1] != c.Access.TokensFile {
+		t.Errorf("watched are %q", c.Files)
+	}
 	if c.Access.TokensFile != filepath.Join(filepath.Dir(c.File), "tokens.yaml") {
 		t.Errorf("the file is %s", c.Access.TokensFile)
 	}
