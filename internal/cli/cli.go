@@ -39,6 +39,9 @@ type ServeOptions struct {
 	Drain   time.Duration
 	Logger  *slog.Logger
 	Version string
+	// Reload reads the configuration again; Hangup says when, beside changes of its files.
+	Reload func() (*config.Config, error)
+	Hangup <-chan os.Signal
 }
 
 // BenchQueueOptions is what "auwai bench queue" was asked for.
@@ -108,7 +111,7 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 		&cobra.Group{ID: groupTools, Title: "Tools"},
 	)
 	add(root, groupService, a.serve(), a.check(), a.version())
-	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.emit())
+	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.maintenance(), a.emit())
 	add(root, groupTools, a.tokens(), a.bench(), a.keys())
 	return root
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -30,6 +32,9 @@ func (a *app) serve() *cobra.Command {
 		Long: `Run the service until SIGTERM or SIGINT. It then stops dispatching, goes on answering, waits for
 running jobs as long as --drain says, writes down what still runs, and exits 0.
 
+The configuration file and the files that it names are looked at every two seconds, and read again when
+one has changed, or at SIGHUP. A file with a fault changes nothing; /readyz and the log say so.
+
 Without --config it takes events and jobs and keeps them; jobs of wikis that it does not know are held.`,
 		Example: `  auwai serve --config /etc/auwai/auwai.yaml
   auwai serve --data /var/lib/auwai --listen 127.0.0.1:8192 --drain 1m`,
@@ -52,7 +57,13 @@ Without --config it takes events and jobs and keeps them; jobs of wikis that it 
 			for _, w := range cfg.Summary().Warnings {
 				logger.Warn("configuration", "warning", w)
 			}
-			err = a.deps.Serve(c.Context(), ServeOptions{Config: cfg, Drain: drain, Logger: logger, Version: a.deps.Version})
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			err = a.deps.Serve(c.Context(), ServeOptions{
+				Config: cfg, Drain: drain, Logger: logger, Version: a.deps.Version,
+				Reload: func() (*config.Config, error) { return loadConfig(file, data, listen) }, Hangup: hangup,
+			})
 			return startError(err, cfg)
 		},
 	}

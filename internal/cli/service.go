@@ -12,7 +12,7 @@ import (
 func Service() Deps {
 	return Deps{
 		Serve: func(ctx context.Context, o ServeOptions) error {
-			return server.Run(ctx, server.Options{Config: o.Config, Drain: o.Drain, Logger: o.Logger, Version: o.Version})
+			return server.Run(ctx, server.Options{Config: o.Config, Drain: o.Drain, Logger: o.Logger, Version: o.Version, Reload: o.Reload, Hangup: o.Hangup})
 		},
 		BenchQueue: func(ctx context.Context, o BenchQueueOptions, w io.Writer) error {
 			_, err := bench.Queue(ctx, bench.QueueOptions{

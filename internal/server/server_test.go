@@ -51,8 +51,10 @@ func newWiki(t *testing.T) *wiki {
 
 // running is a service on a free port.
 type running struct {
-	url  string
-	stop func()
+	url    string
+	stop   func()
+	file   string // its configuration
+	hangup chan<- os.Signal
 }
 
 func start(t *testing.T, dir, wikis string) *running {
@@ -71,16 +73,19 @@ func start(t *testing.T, dir, wikis string) *running {
 	}
 	cfg.Listen = l.Addr().String()
 	ctx, cancel := context.WithCancel(t.Context())
-	ready, ended := make(chan struct{}), make(chan error, 1)
+	ready, ended, hangup := make(chan struct{}), make(chan error, 1), make(chan os.Signal)
 	go func() {
-		ended <- server.Run(ctx, server.Options{Config: cfg, Drain: time.Second, Listener: l, OnReady: func(net.Addr) { close(ready) }})
+		ended <- server.Run(ctx, server.Options{
+			Config: cfg, Drain: time.Second, Listener: l, OnReady: func(net.Addr) { close(ready) },
+			Reload: func() (*config.Config, error) { return config.Load(file) }, Hangup: hangup,
+		})
 	}()
 	select {
 	case <-ready:
 	case err := <-ended:
 		t.Fatalf("Run() = %v before it was ready", err)
 	}
-	r := &running{url: "http://" + l.Addr().String()}
+	r := &running{url: "http://" + l.Addr().String(), file: file, hangup: hangup}
 	var once sync.Once
 	r.stop = func() {
 		once.Do(func() {
