@@ -72,7 +72,7 @@ queues:
 		t.Errorf("the limit of the wiki is %+v", w.Limit)
 	}
 	q := c.Queue("mail")
-	if p := q.Retry(); p != (jobqueue.Policy{Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6}) {
+	if p := q.Retry(); p != (jobqueue.Policy{Attempts: 3, RetryDelay: time.Minute, RetryFactor: 6, RetryJitter: 0.5}) {
 		t.Errorf("the policy of retries is %+v", p)
 	}
 }

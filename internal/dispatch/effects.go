@@ -51,6 +51,10 @@ func (m *Machine) effect(now partition.Now, p *part, e any) {
 		p.due.notice(e.Due)
 	case jobqueue.RootMoved:
 		m.rootMoved(p, e)
+	case jobqueue.Purged:
+		m.purged(now, p, e)
+	case jobqueue.CancelRunning:
+		m.cancelRunning(p, e)
 	case jobqueue.Finished:
 		if m.cfg.Hooks.OnFinished != nil {
 			m.cfg.Hooks.OnFinished(e)
@@ -145,7 +149,7 @@ func (m *Machine) rootMoved(p *part, moved jobqueue.RootMoved) {
 		w := &pr.bands[b]
 		for _, list := range [][]entry{w.waiting(), w.arrived} {
 			for _, e := range list {
-				if j := e.job; j != nil && j.Root.Signature == moved.Signature && moved.Root.Older(j) {
+				if j := e.job; j != nil && j.Root.Signature == moved.Signature && moved.Root.Ends(j) {
 					p.places = append(p.places, jobqueue.Place{Pair: pr.Pair, ID: j.ID, Seq: j.Seq})
 				}
 			}
@@ -155,6 +159,42 @@ func (m *Machine) rootMoved(p *part, moved jobqueue.RootMoved) {
 	for _, at := range p.places[first:] {
 		for b := range pr.bands {
 			m.remove(pr, jobqueue.Band(b), at.Seq, at.ID)
+		}
+	}
+}
+
+// purged drops what was purged from the windows of its pair; a sweep ends it.
+func (m *Machine) purged(now partition.Now, p *part, e jobqueue.Purged) {
+	pr := p.pairs[e.Pair]
+	if pr == nil {
+		return
+	}
+	for b := range pr.bands {
+		w := &pr.bands[b]
+		for w.head < len(w.list) && w.list[w.head].seq < e.Before {
+			m.loaded -= w.list[w.head].size()
+			w.pop()
+		}
+		w.arrived = slices.DeleteFunc(w.arrived, func(a entry) bool { return a.seq < e.Before })
+	}
+	m.activate(pr)
+	m.rest(now, pr)
+}
+
+// cancelRunning cancels the attempt of a job, once all jobs that it still has are cancelled.
+func (m *Machine) cancelRunning(p *part, e jobqueue.CancelRunning) {
+	for _, a := range m.sorted() {
+		if a.part != p || a.pr.Pair != e.Pair || a.cut {
+			continue
+		}
+		others, has := false, false
+		for i, c := range a.claims {
+			has = has || c.Job.ID == e.ID
+			others = others || !a.reported[i] && !c.Cancelled
+		}
+		if has && !others {
+			a.cut = true
+			m.cancels = append(m.cancels, a.id)
 		}
 	}
 }

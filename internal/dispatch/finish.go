@@ -123,7 +123,7 @@ func (m *Machine) flushCommands(now partition.Now, h node.Host) {
 			m.finish(now, h, p)
 		}
 		for len(p.places) > 0 {
-			m.supersede(now, h, p)
+			m.drop(now, h, p)
 		}
 	}
 }
@@ -210,9 +210,9 @@ func (m *Machine) cursor(list []jobqueue.Cursor, p *part, j *jobqueue.Job) []job
 	return list
 }
 
-func (m *Machine) supersede(now partition.Now, h node.Host, p *part) {
+func (m *Machine) drop(now partition.Now, h node.Host, p *part) {
 	n := min(len(p.places), jobqueue.MaxPage)
-	c := &jobqueue.Supersede{Jobs: slices.Clone(p.places[:n])}
+	c := &jobqueue.Drop{Jobs: slices.Clone(p.places[:n])}
 	p.places = p.places[n:]
 	m.commands++
 	h.SubmitOwn(now, p.id, &partition.Call{Command: c, Done: func(err error) {

@@ -279,9 +279,10 @@ func (m *Machine) install(l *load) {
 	mem := l.part.mem
 	for _, wl := range l.windows {
 		w := &wl.pr.bands[wl.band]
+		purged := mem.PurgedBefore(wl.pr.Pair)
 		for _, e := range wl.entries {
 			w.last = max(w.last, e.seq)
-			if !mem.Moved(e.id) {
+			if e.seq >= purged && !mem.Moved(e.id) {
 				m.loaded += w.insert(e)
 			}
 		}
@@ -319,20 +320,20 @@ func (m *Machine) installJob(l *load, w *window, e entry) {
 	m.loaded += w.insert(e)
 }
 
-// older reports whether a root has left the job behind, by what was read and what moved since.
+// older reports whether a root has left the job behind or is cancelled, by what was read and what moved since.
 func (l *load) older(j *jobqueue.Job) bool {
 	if j.Root.Signature == "" {
 		return false
 	}
 	for i := range l.asked {
 		a := &l.asked[i]
-		if a.pair == j.Pair && a.signature == j.Root.Signature && a.record != nil && a.record.Older(j) {
+		if a.pair == j.Pair && a.signature == j.Root.Signature && a.record != nil && a.record.Ends(j) {
 			return true
 		}
 	}
 	for i := range l.roots {
 		r := &l.roots[i]
-		if r.Pair == j.Pair && r.Signature == j.Root.Signature && r.Root.Older(j) {
+		if r.Pair == j.Pair && r.Signature == j.Root.Signature && r.Root.Ends(j) {
 			return true
 		}
 	}

@@ -24,6 +24,7 @@ const (
 	Unavailable             // not now: repeat later, nothing was done
 	Unknown                 // it is not known whether it was done: repeat with the same identity
 	Forbidden               // the caller may not do this
+	TooMany                 // a bound on how much may wait is reached: repeat later, nothing was done
 )
 
 // String returns the kind's name as it stands in logs and problem documents.
@@ -43,6 +44,8 @@ func (k Kind) String() string {
 		return "unknown_outcome"
 	case Forbidden:
 		return "forbidden"
+	case TooMany:
+		return "too_many"
 	case Internal:
 		return "internal"
 	default:

@@ -35,6 +35,8 @@ func statusOf(kind fault.Kind) int {
 		return http.StatusServiceUnavailable
 	case fault.Forbidden:
 		return http.StatusForbidden
+	case fault.TooMany:
+		return http.StatusTooManyRequests
 	case fault.Internal:
 		return http.StatusInternalServerError
 	default:
@@ -75,7 +77,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusUnauthorized
 		challenge(w)
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		setRetryAfter(w, 0)
 	}
 	s.problem(w, r, status, kind.String(), fault.FieldOf(err), detail)

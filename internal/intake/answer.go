@@ -137,7 +137,7 @@ func words(err error) string {
 		return "not taken: the service cannot take it now; send it again"
 	case fault.Unknown:
 		return "it is not known whether it was taken; send it again with the same id"
-	case fault.Invalid, fault.TooLarge, fault.Conflict, fault.NotFound, fault.Forbidden:
+	case fault.Invalid, fault.TooLarge, fault.Conflict, fault.NotFound, fault.Forbidden, fault.TooMany:
 		return err.Error()
 	case fault.Internal:
 		return "not taken: internal error; see the service's log"

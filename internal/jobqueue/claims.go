@@ -3,7 +3,8 @@ package jobqueue
 import "auwai/internal/partition"
 
 // StoreClaims writes claims that were in memory only: the ready key goes, the running key comes, so
-// that the next owner knows of them. Claims that have ended meanwhile are left out.
+// that the next owner knows of them. One that is stored is written again when its Deadline was changed
+// since, which is a heartbeat, or its Progress. Claims that have ended meanwhile are left out.
 type StoreClaims struct {
 	Claims []*Claim
 	// Orderly says that an orderly stop cuts the attempts short: they are not counted when found.
@@ -16,7 +17,7 @@ type StoreClaims struct {
 func (c *StoreClaims) Apply(tx *partition.Tx) error {
 	w := begin(tx, 0)
 	for _, claim := range c.Claims {
-		if w.running(claim.Job.ID) == claim && (c.Orderly || !w.isStored(claim)) {
+		if w.running(claim.Job.ID) == claim && (c.Orderly || !w.isStored(claim) || claim.outdated()) {
 			w.storeClaim(claim, c.Orderly)
 		}
 	}

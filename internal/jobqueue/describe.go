@@ -119,3 +119,24 @@ func describeBlob(rest []byte) string {
 func describeBucket(b int64) string {
 	return "bucket " + time.UnixMilli(b*bucketLength.Milliseconds()).UTC().Format("2006-01-02T15")
 }
+
+func describeTwinExpiry(rest []byte) string {
+	bucket, more, ok := tuple.TakeInt64(rest)
+	wiki, more, ok2 := tuple.TakeString(more)
+	if !ok || !ok2 {
+		return malformed(rest)
+	}
+	return fmt.Sprintf("%s wiki %s %s", describeBucket(bucket), wiki, describeTwin(more))
+}
+
+func describeWaiters(rest []byte) string {
+	id, more, ok := takeSuffix(rest)
+	page, more, ok2 := tuple.TakeUint64(more)
+	if !ok || !ok2 || len(more) != 0 {
+		return malformed(rest)
+	}
+	if page == 0 {
+		return fmt.Sprintf("job %s pages", id)
+	}
+	return fmt.Sprintf("job %s page %d", id, page)
+}

@@ -42,8 +42,16 @@ type BecameDelayed struct {
 	Settles bool
 }
 
-// RootMoved says that a root has a newer generation: ready jobs of the pair with this signature that
-// Older reports are superseded. Dispatch drops them from its windows by the command Supersede.
+// BecameBlocked says that a job waits for others, or for its turn in its chain.
+type BecameBlocked struct {
+	Pair    Pair
+	ID      ident.Suffix
+	Settles bool
+}
+
+// RootMoved says that a root has a newer generation, or was cancelled: ready jobs of the pair with this
+// signature that RootRecord.Ends reports are not to be begun. Dispatch drops them from its windows by
+// the command Drop.
 type RootMoved struct {
 	Pair      Pair
 	Signature string
@@ -80,9 +88,9 @@ type Retried struct {
 }
 
 // Recovered says what an opening found claimed: by an owner that ended without a word, and by one
-// that stopped in order.
+// that stopped in order; and how many of them go on.
 type Recovered struct {
-	Crashed, Orderly int
+	Crashed, Orderly, Kept int
 }
 
 // Repaired says that a key was found that leads nowhere, and was removed: a defect of the program,

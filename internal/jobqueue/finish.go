@@ -1,12 +1,14 @@
 package jobqueue
 
 import (
+	"cmp"
 	"time"
 
 	"auwai/internal/backoff"
 	"auwai/internal/ident"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
+	"auwai/internal/tuple"
 )
 
 // Ended is the outcome of one attempt.
@@ -46,9 +48,12 @@ type Cursor struct {
 //	permanent          counted; dead at once
 //	uncounted, orderly back to ready, not counted: at its old place when the claim was never stored;
 //	                   with RetryAfter delayed, not counted
+//	cancelled          its record goes, history is written
 //
-// A job that waits again passes the root rule and the twin rule first. An outcome whose claim is
-// lost changes nothing.
+// A job that was cancelled while it ran ends as cancelled, unless it is done. One that runs at most
+// once is dead where it would wait again, unless the attempt did not begin: that is what uncounted
+// says. A job that waits again passes the rules of what ends it and of twins first. An outcome whose
+// claim is lost changes nothing.
 type Finish struct {
 	Outcomes []Ended
 	// Cursors move the places from which scans begin.
@@ -64,10 +69,19 @@ type Finish struct {
 func (c *Finish) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 	for i := range c.Outcomes {
 		e := &c.Outcomes[i]
-		if e.Outcome == OutcomeDone || e.Claim == nil {
+		if e.Claim == nil {
 			continue
 		}
 		j := e.Claim.Job
+		if j.Chained {
+			dst = append(dst, chainKey(p, j.Pair, tuple.Hash(j.SerialKey)), linkKey(p, j.Wiki, j.ID))
+		}
+		if j.Waited || e.Claim.waited {
+			dst = append(dst, waitersKey(p, j.Wiki, j.ID, 0))
+		}
+		if e.Outcome == OutcomeDone {
+			continue
+		}
 		if j.Root.Signature != "" {
 			dst = append(dst, RootKey(p, j.Pair, j.Root.Signature))
 		}
@@ -98,7 +112,7 @@ func (c *Finish) Apply(tx *partition.Tx) error {
 		if claim == nil {
 			claim = w.mem.Running(e.ID)
 		}
-		if claim == nil || w.running(claim.Job.ID) != claim {
+		if claim == nil || w.running(claim.Job.ID) != claim || e.Holder != "" && e.Holder != claim.Holder {
 			c.Lost = append(c.Lost, i)
 			continue
 		}
@@ -110,25 +124,68 @@ func (c *Finish) Apply(tx *partition.Tx) error {
 }
 
 func (w *work) end(c *Claim, e *Ended) {
-	switch e.Outcome {
-	case OutcomeDone:
+	outcome := e.Outcome
+	if outcome == OutcomeCrash && c.kept && c.orderly {
+		outcome = OutcomeOrderly
+	}
+	once := c.AtMostOnce || c.Job.AtMostOnce
+	switch {
+	case outcome == OutcomeDone:
 		w.endDone(c, e)
-	case OutcomeUncounted, OutcomeOrderly:
+	case outcome == OutcomeCancelled || w.isCancelled(c):
+		w.endCancelled(c, e)
+	case outcome == OutcomeUncounted, outcome == OutcomeOrderly && !once:
 		w.endUncounted(c, e)
 	default:
-		w.endFailed(c, e)
+		w.endFailed(c, e, outcome, once)
 	}
+}
+
+// jobOf returns the claim's job as it is now, a copy, with what the attempt said of itself.
+func (w *work) jobOf(c *Claim, e *Ended) *Job {
+	j := *c.Job
+	j.Waited = j.Waited || w.waited(c)
+	for _, said := range [...]struct {
+		to   *string
+		list [2]string
+		most int
+	}{
+		{&j.Message, [2]string{e.Message, c.Progress.Message}, MaxMessage},
+		{&j.ResultURL, [2]string{e.ResultURL, c.Progress.ResultURL}, MaxURL},
+	} {
+		if text := cmp.Or(said.list[0], said.list[1]); text != "" {
+			*said.to = cutText(text, said.most)
+		}
+	}
+	return &j
 }
 
 func (w *work) endDone(c *Claim, e *Ended) {
 	j := c.Job
+	if j.Chained || j.Waited || w.waited(c) || e.Message != "" || e.ResultURL != "" || !c.Progress.IsZero() {
+		j = w.jobOf(c, e)
+	}
 	w.unclaim(c)
 	if j.Key != "" {
 		w.leaveKey(c)
 	}
 	w.remove(j)
 	a := Attempt{Start: e.Start, End: e.End, Outcome: OutcomeDone}
-	w.close(j, closing{state: Done, attempt: &a, settles: true})
+	if e.Error != "" {
+		a.Error = cutText(e.Error, MaxError) // a failure that was ignored
+	}
+	w.close(j, closing{state: Done, attempt: &a, settles: true, holder: c.Holder})
+}
+
+func (w *work) endCancelled(c *Claim, e *Ended) {
+	j := w.jobOf(c, e)
+	w.unclaim(c)
+	if j.Key != "" && !w.keyTaken(c) {
+		w.giveKeyBack(j, !c.found)
+	}
+	w.remove(j)
+	a := Attempt{Start: e.Start, End: e.End, Outcome: OutcomeCancelled, Error: cutText(e.Error, MaxError)}
+	w.close(j, closing{state: Cancelled, attempt: &a, settles: true, holder: c.Holder, reason: "it was cancelled while it ran"})
 }
 
 // endUncounted returns a job as if the attempt had not been. With RetryAfter it waits that long, with
@@ -136,22 +193,20 @@ func (w *work) endDone(c *Claim, e *Ended) {
 func (w *work) endUncounted(c *Claim, e *Ended) {
 	if e.RetryAfter > 0 {
 		w.unclaim(c)
-		j := *c.Job
+		j := w.jobOf(c, e)
 		j.LastError = cutText(e.Error, MaxError)
-		w.rest(&j, ceilMilli(w.wall.Add(min(e.RetryAfter, maxDelay))), w.holdsKey(c), true)
+		w.rest(j, ceilMilli(w.wall.Add(min(e.RetryAfter, maxDelay))), w.holdsKey(c), true)
 		return
 	}
-	if w.isStored(c) || w.keyTaken(c) {
+	if w.isStored(c) || w.keyTaken(c) || w.waited(c) {
 		w.unclaim(c)
-		j := *c.Job
-		w.rest(&j, time.Time{}, w.holdsKey(c), true)
+		w.rest(w.jobOf(c, e), time.Time{}, w.holdsKey(c), true)
 		return
 	}
 	j := c.Job
-	if _, older := w.olderThanRoot(j); older {
+	if _, ended := w.ends(j); ended {
 		w.unclaim(c)
-		again := *j
-		w.rest(&again, time.Time{}, true, true) // ends it
+		w.rest(w.jobOf(c, e), time.Time{}, true, true) // ends it
 		return
 	}
 	w.ending = append(w.ending, c)
@@ -159,28 +214,34 @@ func (w *work) endUncounted(c *Claim, e *Ended) {
 	w.effect(BecameReady{Job: j, Settles: true})
 }
 
-func (w *work) endFailed(c *Claim, e *Ended) {
+func (w *work) endFailed(c *Claim, e *Ended, outcome Outcome, once bool) {
 	w.unclaim(c)
-	j := *c.Job
+	j := w.jobOf(c, e)
 	text := cutText(e.Error, MaxError)
 	j.Tries++
-	if e.Outcome == OutcomeCrash {
+	if outcome == OutcomeCrash {
 		j.Crashes++
 	}
-	j.addAttempt(Attempt{Start: e.Start, End: e.End, Outcome: e.Outcome, Error: text})
+	j.addAttempt(Attempt{Start: e.Start, End: e.End, Outcome: outcome, Error: text})
 	j.LastError = text
-	if e.Outcome == OutcomePermanent || j.Tries >= max(e.Policy.Attempts, 1) {
-		w.die(&j, w.holdsKey(c), true)
+	if once && outcome != OutcomePermanent {
+		j.LastError = cutText(text, MaxError-len(onceText)) + onceText
+	}
+	if once || outcome == OutcomePermanent || e.NoRetry || j.NoRetry || j.Tries >= max(e.Policy.Attempts, 1) {
+		w.die(j, w.holdsKey(c), true)
 		return
 	}
 	due := time.Time{}
 	if d := e.delay(j.Tries); d > 0 {
 		due = ceilMilli(w.wall.Add(d))
 	}
-	if w.rest(&j, due, w.holdsKey(c), true) == nil && j.State != Superseded {
+	if w.rest(j, due, w.holdsKey(c), true) == nil && j.State.waits() {
 		w.effect(Retried{Pair: j.Pair})
 	}
 }
+
+// onceText says why a job that runs at most once is dead after one attempt.
+const onceText = " (may have run; not tried again: at_most_once)"
 
 // delay returns the back-off after the given number of failures.
 func (e *Ended) delay(failures int) time.Duration {
@@ -188,10 +249,14 @@ func (e *Ended) delay(failures int) time.Duration {
 	return max(p.Delay(failures, e.Jitter), min(e.RetryAfter, maxDelay))
 }
 
-// die puts a job among the dead, where it is kept until it is retried or expires.
+// die puts a job among the dead, where it is kept until it is retried or expires. The next of its chain
+// goes on; those that wait for it wait on.
 func (w *work) die(j *Job, keyHeld, settles bool) {
 	if j.Key != "" {
 		w.giveKeyBack(j, keyHeld)
+	}
+	if j.Chained {
+		w.leave(j)
 	}
 	w.placeDead(j)
 	w.save(j)
@@ -202,9 +267,13 @@ func (w *work) die(j *Job, keyHeld, settles bool) {
 // holdsKey reports whether the claim's job has its key for certain.
 func (w *work) holdsKey(c *Claim) bool { return !c.found && !w.keyTaken(c) }
 
-// leaveKey deletes the key of a claim's job, when it still has it.
+// leaveKey deletes the key of a job that is done, when it still has it, or leaves it there for a while.
 func (w *work) leaveKey(c *Claim) {
 	if w.keyTaken(c) {
+		return
+	}
+	if c.Job.Dedup == DedupWindow {
+		w.keepWindow(c.Job, !c.found)
 		return
 	}
 	w.giveKeyBack(c.Job, !c.found)

@@ -14,6 +14,7 @@ import (
 
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
+	"auwai/internal/jobqueue/jobqueuetest"
 	"auwai/internal/kv"
 )
 
@@ -41,20 +42,74 @@ func fixtures(t *testing.T) []string {
 	r.Must(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{c}, Orderly: true})
 	push(t, r, jobqueue.New{RequestID: "old", Key: "x"})
 	push(t, r, jobqueue.New{RequestID: "new", Key: "x"})
+	body := jobqueue.EncodePush([]jobqueue.New{full})
+	return append(linesOf(r), "mail 00 "+hex.EncodeToString(body))
+}
+
+// fixtures2 is fixtures for what has come later: keys, and flags of values that were there.
+func fixtures2(t *testing.T) []string {
+	t.Helper()
+	r := newRig(t)
+	everyLine(t, r)
+	full := jobqueue.New{
+		Pair: links(), SerialKey: "page", ExpireAt: r.Clock.Wall.Add(time.Hour), Cause: cause("aawiki"), Needs: jobqueue.Needs{Cores: 2, Memory: 1 << 30},
+		NoRetry: true, Root: root("01", true), Key: "debounced", MaxPending: 100,
+		Rules: &jobqueue.Rules{Dedup: jobqueue.DedupDebounce, Debounce: time.Minute, RootTTL: time.Hour, Budget: 10, LoopLimit: 16, Exclusive: true, AtMostOnce: true},
+	}
+	push(t, r, full)
+	c := claim(t, r)
+	c.Exclusive, c.AtMostOnce, c.Holder, c.Deadline = true, true, "worker 1", r.Clock.Wall.Add(time.Minute)
+	c.Progress = jobqueue.Progress{Percent: 50, Message: "half", ResultURL: "https://a.example/"}
+	r.Must(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{c}})
+	r.Must(&jobqueue.Cancel{Wiki: "aawiki", ID: c.Job.ID, Running: true})
+	r.Must(&jobqueue.CancelRoot{Pair: links(), Signature: full.Root.Signature})
+	other := jobqueue.Pair{Wiki: "aawiki", Queue: "other"}
+	push(t, r, jobqueue.New{Pair: other})
+	r.Must(&jobqueue.Purge{Pair: other})
+	body := jobqueue.EncodePush([]jobqueue.New{full})
+	return append(linesOf(r), "mail 00 "+hex.EncodeToString(body))
+}
+
+// everyLine has jobs that wait for others and in chains, and one that is done and counts.
+func everyLine(t *testing.T, r *jobqueuetest.Rig) {
+	t.Helper()
+	push(t, r, jobqueue.New{Key: "w", Band: jobqueue.Interactive, Rules: &jobqueue.Rules{Dedup: jobqueue.DedupWindow, Window: time.Hour}})
+	for c := r.Claim(links()); c != nil; c = r.Claim(links()) {
+		finish(t, r, c, jobqueue.OutcomeDone)
+	}
+	first := push(t, r, jobqueue.New{SerialKey: "s"})
+	push(t, r, jobqueue.New{SerialKey: "s", WaitsFor: []ident.Suffix{first.ID}})
+	push(t, r, jobqueue.New{SerialKey: "s"})
+}
+
+func linesOf(r *jobqueuetest.Rig) []string {
 	var lines []string
+	words := r.Words()
 	for i, e := range r.Scan(kv.Range{}) {
-		if w := r.Words()[i]; !strings.HasPrefix(w.Family, "log-") && w.Family != "meta" {
+		if w := words[i]; !strings.HasPrefix(w.Family, "log-") && w.Family != "meta" && !strings.HasPrefix(w.Family, "lane") {
 			lines = append(lines, w.Family+" "+hex.EncodeToString(e.Key)+" "+hex.EncodeToString(e.Value))
 		}
 	}
-	body := jobqueue.EncodePush([]jobqueue.New{full})
-	return append(lines, "mail 00 "+hex.EncodeToString(body))
+	return lines
 }
 
-func TestValuesOfVersion1AreReadForEver(t *testing.T) {
-	name := filepath.Join("testdata", "values-v1.txt")
+func TestValuesThatWereWrittenAreReadForEver(t *testing.T) {
+	seen := map[string]int{}
+	readFixtures(t, "values-v1.txt", fixtures(t), seen)
+	readFixtures(t, "values-v2.txt", fixtures2(t), seen)
+	for _, f := range jobqueue.Families() {
+		if f.Name != "blob-expiry" && seen[f.Name] == 0 {
+			t.Errorf("the files have no value of family %s", f.Name)
+		}
+	}
+}
+
+// readFixtures reads a file of values, counts their families, and holds it against what is written now.
+func readFixtures(t *testing.T, file string, written []string, seen map[string]int) {
+	t.Helper()
+	name := filepath.Join("testdata", file)
 	if *rewrite {
-		if err := os.WriteFile(name, []byte(strings.Join(fixtures(t), "\n")+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(strings.Join(written, "\n")+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,7 +117,6 @@ func TestValuesOfVersion1AreReadForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]int{}
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line + " ")
 		e := kv.Entry{Key: unhex(t, f[1]), Value: []byte{}}
@@ -74,13 +128,8 @@ func TestValuesOfVersion1AreReadForEver(t *testing.T) {
 		}
 		seen[f[0]]++
 	}
-	for _, f := range jobqueue.Families() {
-		if f.Name != "blob-expiry" && seen[f.Name] == 0 {
-			t.Errorf("the file has no value of family %s", f.Name)
-		}
-	}
 	// What is written now is what the file has: the format has not changed unnoticed.
-	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(text)), "\n"), fixtures(t)); diff != "" {
+	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(text)), "\n"), written); diff != "" {
 		t.Errorf("values (-file +written):\n%s", diff)
 	}
 }
@@ -114,6 +163,14 @@ func readValue(family string, e kv.Entry) (err error) {
 		_, err = jobqueue.DecodeRequest(e.Value)
 	case "dead":
 		_, _, err = jobqueue.DecodeDead(e)
+	case "blocked":
+		_, err = jobqueue.DecodeBlocked(e)
+	case "twin":
+		_, err = jobqueue.DecodeTwin(e.Value)
+	case "chain":
+		_, err = jobqueue.DecodeChain(e.Value)
+	case "link":
+		_, err = jobqueue.DecodeLink(e.Value)
 	case "mail":
 		_, err = jobqueue.DecodePush(e.Value)
 	}
@@ -208,6 +265,11 @@ func addSeeds(f *testing.F, family string) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	more, err := os.ReadFile(filepath.Join("testdata", "values-v2.txt"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	text = append(text, more...)
 	for line := range strings.Lines(string(text)) {
 		if p := strings.Fields(line); p[0] == family && len(p) > 2 {
 			b, err := hex.DecodeString(p[2])
@@ -257,11 +319,11 @@ func FuzzDecodePush(f *testing.F) {
 
 // FuzzDecodeOthers: other values are read or refused, whatever they are, and so are their keys.
 func FuzzDecodeOthers(f *testing.F) {
-	for _, family := range []string{"pair", "ready", "due", "running", "root", "source", "request", "dead"} {
+	for _, family := range []string{"pair", "ready", "due", "running", "root", "source", "request", "dead", "blocked", "twin", "chain", "link"} {
 		addSeeds(f, family)
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		for _, family := range []string{"pair", "ready", "due", "running", "root", "source", "request", "dead"} {
+		for _, family := range []string{"pair", "ready", "due", "running", "root", "source", "request", "dead", "blocked", "twin", "chain", "link"} {
 			if readValue(family, kv.Entry{Key: value, Value: value}) == nil && len(value) > 0 && bytes.Equal(value, []byte{0}) {
 				t.Errorf("%s takes %x", family, value)
 			}

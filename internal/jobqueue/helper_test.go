@@ -61,7 +61,11 @@ func claim(t *testing.T, r *jobqueuetest.Rig) *jobqueue.Claim {
 }
 
 func ended(r *jobqueuetest.Rig, c *jobqueue.Claim, o jobqueue.Outcome) jobqueue.Ended {
-	return jobqueue.Ended{Claim: c, Outcome: o, Error: "it broke", Start: c.Start, End: r.Clock.Wall, Policy: policy()}
+	text := "it broke"
+	if o == jobqueue.OutcomeDone {
+		text = ""
+	}
+	return jobqueue.Ended{Claim: c, Outcome: o, Error: text, Start: c.Start, End: r.Clock.Wall, Policy: policy()}
 }
 
 // finish ends an attempt and commits.

@@ -43,10 +43,20 @@ type closing struct {
 	generation string
 	attempt    *Attempt // the last one, when it is not in the job
 	holder     string
+	reason     string // in words, where the job's own last error does not say it
 	settles    bool
 }
 
-// close ends a job's life: its history is written, found by its request, and reported.
+// lastError is what the history says went wrong last.
+func (c *closing) lastError(j *Job) string {
+	if c.reason != "" {
+		return c.reason
+	}
+	return j.LastError
+}
+
+// close ends a job's life: its history is written, found by its request, and reported; it leaves its
+// chain, and those that wait for it go on, or end with it.
 func (w *work) close(j *Job, c closing) {
 	tries := j.Tries
 	if c.state == Done {
@@ -57,6 +67,10 @@ func (w *work) close(j *Job, c closing) {
 	w.scratch = b
 	w.indexEnded(j, position)
 	w.effect(Finished{ID: j.ID, Pair: j.Pair, State: c.state, Tries: tries, Created: j.Created, Settles: c.settles})
+	if j.Chained {
+		w.leave(j)
+	}
+	w.letGo(j, c.state)
 }
 
 // The flags of a history record, version 1:
@@ -106,7 +120,7 @@ func (w *work) appendHistory(b []byte, j *Job, c *closing, tries int) []byte {
 		b = appendText(b, c.generation)
 	}
 	if f&pastError != 0 {
-		b = appendText(b, j.LastError)
+		b = appendText(b, c.lastError(j))
 	}
 	if f&pastAttempts != 0 {
 		b = appendPastAttempts(b, j.Attempts, c.attempt)
@@ -150,7 +164,7 @@ func pastFlags(j *Job, c *closing) uint64 {
 	set(j.Root.Signature != "", pastRoot)
 	set(j.Root.IsRoot, pastIsRoot)
 	set(c.generation != "", pastGeneration)
-	set(j.LastError != "", pastError)
+	set(c.lastError(j) != "", pastError)
 	set(len(j.Attempts) > 0 || c.attempt != nil, pastAttempts)
 	set(!j.Cause.IsZero(), pastCause)
 	set(j.Message != "" || j.ResultURL != "", pastSaid)

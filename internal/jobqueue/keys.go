@@ -27,10 +27,20 @@ const (
 	FamRequest                                     // bucket, hash of the request id, group → entries
 	FamBlob                                        // suffix, number → a block of a payload
 	FamBlobExpiry                                  // bucket, wiki, suffix → nothing
+	FamTwinExpiry                                  // bucket, wiki, queue, hash of the key → nothing
+	FamBlocked                                     // queue, seq → suffix, created
+	FamChain                                       // queue, hash of the serial key → first and last of a chain
+	FamLink                                        // suffix → the jobs before and after it in its chain
+	FamWaiters                                     // suffix, page → jobs that wait for it
+	FamMissing                                     // suffix → how many jobs it waits for
 )
 
-// MailPush is the kind of a message that holds a Push; EncodePush makes its body.
-const MailPush byte = 0x20
+// The kinds of messages. MailPush holds a Push; EncodePush makes its body. MailUnblock is what a
+// partition sends to itself: what is left of the work that the end of a job makes.
+const (
+	MailPush    byte = 0x20
+	MailUnblock byte = 0x21
+)
 
 // Families returns the families of this package.
 func Families() []partition.Family {
@@ -40,8 +50,8 @@ func Families() []partition.Family {
 		{ID: FamReady, Name: "ready", PerWiki: true, Describe: describeReady, Deleted: "when the job leaves the ready order: its claim is stored, it ends, it is moved"},
 		{ID: FamDue, Name: "due", Describe: describeDue, Deleted: "when the job becomes ready or is ended"},
 		{ID: FamRunning, Name: "running", Resident: true, Describe: describeRunning, Deleted: "by the outcome of the attempt, or by the recovery of the next opening"},
-		{ID: FamTwin, Name: "twin", PerWiki: true, Describe: describeTwin, Deleted: "when the job that it names ends or dies"},
-		{ID: FamRoot, Name: "root", PerWiki: true, Describe: describeRoot, Deleted: "by the sweep, 28 days after it moved"},
+		{ID: FamTwin, Name: "twin", PerWiki: true, Describe: describeTwin, Deleted: "when the job that it names ends or dies; of a job that is done and counts for a while, by the sweep after that"},
+		{ID: FamRoot, Name: "root", PerWiki: true, Describe: describeRoot, Deleted: "by the sweep, 28 days after it moved, or as long as the queue says"},
 		{ID: FamRootExpiry, Name: "root-expiry", Describe: describeRootExpiry, Deleted: "when the root moves to another bucket, or by the sweep"},
 		{ID: FamSource, Name: "source", Describe: describeHashed, Deleted: "by the sweep, 24 to 36 hours after it was written"},
 		{ID: FamDead, Name: "dead", PerWiki: true, Describe: describeDead, Deleted: "when the job is retried, or by the sweep, 30 days after its death"},
@@ -49,6 +59,12 @@ func Families() []partition.Family {
 		{ID: FamRequest, Name: "request", Describe: describeHashed, Deleted: "by the sweep, 24 to 36 hours after it was written"},
 		{ID: FamBlob, Name: "blob", PerWiki: true, Describe: describeBlob, Deleted: "with the job, or by the sweep, 12 to 24 hours after it was stored, when no job came"},
 		{ID: FamBlobExpiry, Name: "blob-expiry", Describe: describeExpiry, Deleted: "by the push of the job, or by the sweep"},
+		{ID: FamTwinExpiry, Name: "twin-expiry", Describe: describeTwinExpiry, Deleted: "by the sweep, up to 12 hours after the window of a done job ended"},
+		{ID: FamBlocked, Name: "blocked", PerWiki: true, Describe: describeDead, Deleted: "when what the job waits for has ended, or the job has"},
+		{ID: FamChain, Name: "chain", PerWiki: true, Describe: describeTwin, Deleted: "when the last job of the chain ends or dies"},
+		{ID: FamLink, Name: "link", PerWiki: true, Describe: describeJob, Deleted: "when the job ends or dies"},
+		{ID: FamWaiters, Name: "waiters", PerWiki: true, Describe: describeWaiters, Deleted: "when the job that is waited for has ended, page by page"},
+		{ID: FamMissing, Name: "missing", PerWiki: true, Describe: describeJob, Deleted: "when all that the job waits for has ended, or the job has"},
 	}
 }
 
@@ -161,6 +177,37 @@ func sourceHash(wiki, name string) [16]byte { return tuple.Hash(wiki + "\x00" + 
 func deadKey(p partition.ID, pair Pair, seq uint64) kv.Key {
 	k := appendWikiKey(make([]byte, 0, 24+len(pair.Wiki)+len(pair.Queue)), p, pair.Wiki, FamDead)
 	return tuple.Uint64(tuple.String(k, tuple.Shorten(pair.Queue)), seq)
+}
+
+func blockedKey(p partition.ID, pair Pair, seq uint64) kv.Key {
+	k := appendWikiKey(make([]byte, 0, 24+len(pair.Wiki)+len(pair.Queue)), p, pair.Wiki, FamBlocked)
+	return tuple.Uint64(tuple.String(k, tuple.Shorten(pair.Queue)), seq)
+}
+
+// twinExpiryKey is of the window of a done job; hash is that of its key.
+func twinExpiryKey(p partition.ID, until time.Time, pair Pair, hash [16]byte) kv.Key {
+	k := tuple.Int64(appendKey(make([]byte, 0, 56+len(pair.Wiki)+len(pair.Queue)), p, FamTwinExpiry), bucketOf(until))
+	k = tuple.String(tuple.String(k, tuple.Shorten(pair.Wiki)), tuple.Shorten(pair.Queue))
+	return append(k, hash[:]...)
+}
+
+func chainKey(p partition.ID, pair Pair, hash [16]byte) kv.Key {
+	k := appendWikiKey(make([]byte, 0, 24+len(pair.Wiki)+len(pair.Queue)), p, pair.Wiki, FamChain)
+	return append(tuple.String(k, tuple.Shorten(pair.Queue)), hash[:]...)
+}
+
+func linkKey(p partition.ID, wiki string, id ident.Suffix) kv.Key {
+	return append(appendWikiKey(make([]byte, 0, 24+len(wiki)), p, wiki, FamLink), id[:]...)
+}
+
+func missingKey(p partition.ID, wiki string, id ident.Suffix) kv.Key {
+	return append(appendWikiKey(make([]byte, 0, 24+len(wiki)), p, wiki, FamMissing), id[:]...)
+}
+
+// waitersKey is a page of those that wait for a job; page 0 says which pages there are.
+func waitersKey(p partition.ID, wiki string, id ident.Suffix, page uint64) kv.Key {
+	k := append(appendWikiKey(make([]byte, 0, 32+len(wiki)), p, wiki, FamWaiters), id[:]...)
+	return tuple.Uint64(k, page)
 }
 
 func deadExpiryKey(p partition.ID, died time.Time, wiki string, id ident.Suffix) kv.Key {

@@ -6,7 +6,7 @@ import "time"
 const (
 	// MaxPush is the number of jobs of one Push: a command has to fit into one commit.
 	MaxPush = 1_000
-	// MaxPage is the number of jobs or keys of one Promote, Recover, Supersede, ExpireDead or Sweep.
+	// MaxPage is the number of jobs or keys of one Promote, Recover, Drop, ExpireDead, PurgePage, CancelPage or Sweep.
 	MaxPage = 500
 	// MaxInline is the size of a payload in a record; larger ones are stored ahead as blobs. A
 	// record has to stay below kv.MaxValue together with its attempts.

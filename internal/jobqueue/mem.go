@@ -22,6 +22,7 @@ type Mem struct {
 	// returned are jobs that went from a claim back to their old place: a cursor that was thought of
 	// while they were claimed must not pass them.
 	returned map[ident.Suffix]returnedTo
+	purged   map[Pair]uint64 // places before which all that waits is being swept
 	scans    int
 	moved    map[ident.Suffix]struct{} // settled while a scan was under way
 	work     work                      // reused by each Apply
@@ -59,8 +60,19 @@ type Claim struct {
 	// KeyTaken says that a newer twin has the de-duplication key now.
 	KeyTaken bool
 	found    bool // read from the store at opening: who has the key is not known
+	kept     bool // found, and it goes on: its Job is whole
 	ended    bool // its end is applied and not durable
+	waited   bool // others wait for its job since it was claimed
+	orderly  bool // stored as cut short by an orderly stop
+
+	storedDeadline time.Time     // as the running key has it
+	said           bool          // Progress was changed since it was stored
+	saidAt         time.Duration // when Progress was stored last, on the monotonic clock
 }
+
+// Kept reports whether the claim was found at the opening and goes on: whoever carries its job out may
+// still do so, until its deadline. Dispatch ends it then, as a crash.
+func (c *Claim) Kept() bool { return c.kept }
 
 // NewMem returns an empty memory.
 func NewMem() *Mem {
@@ -72,13 +84,15 @@ func NewMem() *Mem {
 		moved:   map[ident.Suffix]struct{}{},
 
 		returned: map[ident.Suffix]returnedTo{},
+		purged:   map[Pair]uint64{},
 	}
 }
 
-// Claim takes a ready job for an attempt, in memory. It fails when the job is claimed already, or
-// has a change on its way that is not durable yet: the caller waits for the effect of that change.
+// Claim takes a ready job for an attempt, in memory. It fails when the job is claimed already, was
+// purged, or has a change on its way that is not durable yet: the caller waits for the effect of that
+// change.
 func (m *Mem) Claim(j *Job) (*Claim, bool) {
-	if m.dirty[j.ID] > 0 {
+	if m.dirty[j.ID] > 0 || len(m.purged) > 0 && j.Enq < m.purged[j.Pair] {
 		return nil, false
 	}
 	if _, ok := m.running[j.ID]; ok {
@@ -91,11 +105,11 @@ func (m *Mem) Claim(j *Job) (*Claim, bool) {
 }
 
 // Release gives a claim back that was never stored: the job is ready again at its old place. It
-// reports false, and does nothing, for a claim that is stored or on its way to be: that one ends by
-// a Finish with OutcomeUncounted.
+// reports false, and does nothing, for a claim that is stored or on its way to be, or whose job others
+// wait for: that one ends by a Finish with OutcomeUncounted.
 func (m *Mem) Release(id ident.Suffix) bool {
 	c, ok := m.running[id]
-	if !ok || c.Stored || c.Storing || c.ended {
+	if !ok || c.Stored || c.Storing || c.ended || c.waited {
 		return false
 	}
 	m.letGo(c)
@@ -165,6 +179,8 @@ func (m *Mem) Observe(effect any) {
 	case Gone:
 		m.settle(e.ID, e.Settles)
 	case BecameDelayed:
+		m.settle(e.ID, e.Settles)
+	case BecameBlocked:
 		m.settle(e.ID, e.Settles)
 	case Finished:
 		m.settle(e.ID, e.Settles)
@@ -236,10 +252,24 @@ func (m *Mem) end(c *Claim) {
 
 func (m *Mem) stored(c *Claim) {
 	c.Storing = false
+	c.storedDeadline, c.said = c.Deadline, false
 	if !c.Stored {
 		c.Stored = true
 		m.unmemory(c.Job.Pair)
 		m.left(c.Job.ID)
+	}
+}
+
+// PurgedBefore returns the place before which nothing of a pair is ready any more, 0 for none: entries
+// of windows and scans before it are out of date.
+func (m *Mem) PurgedBefore(p Pair) uint64 { return m.purged[p] }
+
+func (m *Mem) purge(p Pair, before uint64) { m.purged[p] = before }
+
+// unpurge forgets a purge, all of whose jobs are gone.
+func (m *Mem) unpurge(p Pair, before uint64) {
+	if m.purged[p] == before {
+		delete(m.purged, p)
 	}
 }
 

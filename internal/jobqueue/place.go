@@ -22,10 +22,21 @@ func (w *work) placeReady(j *Job, seq uint64) {
 	w.tx.Set(w.readyKey(j), appendReadyValue(w.grab(readyValueSize), j))
 }
 
+// placeDelayed has the job wait for its moment, or for the one at which it is not worth beginning any
+// more.
 func (w *work) placeDelayed(j *Job, due time.Time) {
+	if !j.ExpireAt.IsZero() && j.ExpireAt.Before(due) {
+		due = ceilMilli(j.ExpireAt)
+	}
 	j.State, j.Seq, j.Due, j.Died = Delayed, 0, due, time.Time{}
 	w.counts(j.Pair).Delayed++
 	w.tx.Set(dueKey(w.p, due, j.Wiki, j.ID), encodeDue(j))
+}
+
+func (w *work) placeBlocked(j *Job) {
+	j.State, j.Seq, j.Due, j.Died = Blocked, w.tx.Seq(), time.Time{}, time.Time{}
+	w.counts(j.Pair).Blocked++
+	w.tx.Set(blockedKey(w.p, j.Pair, j.Seq), appendReadyValue(w.grab(readyValueSize), j))
 }
 
 func (w *work) placeDead(j *Job) {
@@ -37,21 +48,34 @@ func (w *work) placeDead(j *Job) {
 
 // unplace takes a job that waits or is dead from its place.
 func (w *work) unplace(j *Job) {
-	c := w.counts(j.Pair)
+	s := w.pair(j.Pair)
+	s.dirty = true
+	var n *int64
 	switch j.State {
 	case Ready:
-		c.Ready--
+		n = &s.Counts.Ready
 		w.tx.Delete(w.readyKey(j))
 	case Delayed:
-		c.Delayed--
+		n = &s.Counts.Delayed
 		w.tx.Delete(dueKey(w.p, j.Due, j.Wiki, j.ID))
+	case Blocked:
+		n = &s.Counts.Blocked
+		w.tx.Delete(blockedKey(w.p, j.Pair, j.Seq))
+		if !j.Chained {
+			w.tx.Delete(missingKey(w.p, j.Wiki, j.ID))
+		}
 	case Dead:
-		c.Dead--
+		n = &s.Counts.Dead
 		w.tx.Delete(deadKey(w.p, j.Pair, j.Seq))
 		w.tx.Delete(deadExpiryKey(w.p, j.Died, j.Wiki, j.ID))
 	default:
 		partition.Invariant(false, "jobqueue: job %s has no place when %s", j, j.State)
+		return
 	}
+	if j.State != Dead && j.Enq < s.PurgedBefore {
+		n = &s.Counts.Sweeping
+	}
+	*n--
 }
 
 // unclaim takes a claimed job from where its claim stands, and ends the claim.
@@ -68,16 +92,19 @@ func (w *work) unclaim(c *Claim) {
 	w.ending = append(w.ending, c)
 }
 
-// storeClaim puts the running key in the place of the ready key.
+// storeClaim puts the running key in the place of the ready key, or writes it anew.
 func (w *work) storeClaim(c *Claim, orderly bool) {
 	if !w.isStored(c) {
 		counts := w.counts(c.Job.Pair)
 		counts.Ready--
 		counts.Running++
 		w.tx.Delete(w.readyKey(c.Job))
-		w.storing = append(w.storing, c)
 	}
-	w.tx.Set(RunningKey(w.p, c.Job.Wiki, c.Job.ID), encodeRunning(c, orderly, c.Cancelled))
+	w.storing = append(w.storing, c)
+	if orderly && !c.orderly {
+		w.tx.After(func() { c.orderly = true })
+	}
+	w.tx.Set(RunningKey(w.p, c.Job.Wiki, c.Job.ID), encodeRunning(c, orderly || c.orderly, w.isCancelled(c)))
 }
 
 // save writes the job's record.
@@ -100,50 +127,51 @@ func (w *work) moveReady(j *Job, band Band) {
 	w.placeReady(j, w.tx.Seq())
 }
 
-// supersede ends a waiting job whose generation is out of date. rec is its root's record.
-func (w *work) supersede(j *Job, rec *RootRecord) {
-	w.unplace(j)
-	if j.Key != "" {
-		w.tx.Delete(w.twinKey(j)) // a job that waits has its key
+// stand gives a job that is to wait its place, and writes its record: delayed until due, blocked by
+// those before it in its chain, or ready; at the place seq, 0 for a fresh one. settles says that the
+// effect ends a claim.
+func (w *work) stand(j *Job, due time.Time, seq uint64, settles bool) {
+	switch {
+	case due.After(w.wall):
+		w.placeDelayed(j, due)
+		w.effect(BecameDelayed{Pair: j.Pair, Due: j.Due, ID: j.ID, Settles: settles})
+	case j.SerialKey != "" && !j.Chained && !w.join(j):
+		w.placeBlocked(j)
+		w.effect(BecameBlocked{Pair: j.Pair, ID: j.ID, Settles: settles})
+	default:
+		if seq == 0 {
+			seq = w.tx.Seq()
+		}
+		w.placeReady(j, seq)
+		w.effect(BecameReady{Job: j, Settles: settles})
 	}
-	w.remove(j)
-	if j.State == Ready {
-		w.touch(j.ID)
-		w.effect(Gone{ID: j.ID, Pair: j.Pair, Band: j.Band, Seq: j.Seq, Settles: true})
-	}
-	w.close(j, closing{state: Superseded, generation: rec.Timestamp})
+	w.save(j)
 }
 
-// rest has a job wait again, at its due moment or at once (zero), after the root rule and the twin
-// rule, and writes its record. keyHeld says that its key is its own for certain. settles says that
-// the effect ends a claim. It returns the twin that the job was merged into, nil otherwise; the
-// job's State tells where it stands.
+// rest has a job wait again, at its due moment or at once (zero), after the rules of what ends it and
+// of twins. keyHeld says that its key is its own for certain. settles says that the effect ends a
+// claim. It returns the twin that the job was merged into, nil otherwise; the job's State tells where
+// it stands.
 func (w *work) rest(j *Job, due time.Time, keyHeld, settles bool) (twin *Job) {
-	if rec, older := w.olderThanRoot(j); older {
+	if end, ended := w.ends(j); ended {
 		if j.Key != "" {
 			w.giveKeyBack(j, keyHeld)
 		}
 		w.remove(j)
-		w.close(j, closing{state: Superseded, generation: rec.Timestamp, settles: settles})
-		j.State = Superseded
+		end.settles = settles
+		w.close(j, end)
+		j.State = end.state
 		return nil
 	}
 	if j.Key != "" && !keyHeld {
 		if twin = w.takeKey(j, w.twinKey(j)); twin != nil {
 			w.tx.Delete(w.jobKey(j))
-			w.merge(twin, j, due)
+			w.mergeInto(twin, j, due)
 			w.close(j, closing{state: Duplicate, twin: twin.ID, settles: settles})
 			j.State = Duplicate
 			return twin
 		}
 	}
-	if due.After(w.wall) {
-		w.placeDelayed(j, due)
-		w.effect(BecameDelayed{Pair: j.Pair, Due: due, ID: j.ID, Settles: settles})
-	} else {
-		w.placeReady(j, w.tx.Seq())
-		w.effect(BecameReady{Job: j, Settles: settles})
-	}
-	w.save(j)
+	w.stand(j, due, 0, settles)
 	return nil
 }

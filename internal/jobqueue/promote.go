@@ -1,13 +1,15 @@
 package jobqueue
 
 import (
+	"time"
+
 	"auwai/internal/fault"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
 )
 
-// Promote makes delayed jobs ready whose moment has come, as DueRange found them. What is not so any
-// more is left out; the root rule is applied again.
+// Promote makes delayed jobs ready whose moment has come, as DueRange found them, or blocked by those
+// before them in their chain. What is not so any more is left out; what ends a job is looked at again.
 type Promote struct {
 	Due []DueRef
 	// Done is how many of Due were looked at, after success; the caller sends the rest again.
@@ -47,17 +49,15 @@ func (c *Promote) Apply(tx *partition.Tx) error {
 		if j == nil || j.State != Delayed || !j.Due.Equal(d.Due) || j.Due.After(w.wall) {
 			continue
 		}
-		if rec, older := w.olderThanRoot(j); older {
-			w.supersede(j, rec)
+		if end, ended := w.ends(j); ended {
+			w.drop(j, end)
 			continue
 		}
 		w.unplace(j)
-		w.placeReady(j, tx.Seq())
-		w.save(j)
+		w.stand(j, time.Time{}, 0, false)
 		if bucketOf(j.Created) != bucketOf(w.now) {
 			w.indexWaiting(j)
 		}
-		w.effect(BecameReady{Job: j})
 	}
 	w.finish()
 	return nil

@@ -2,12 +2,14 @@ package jobqueue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/kv"
 	"auwai/internal/partition"
+	"auwai/internal/tuple"
 )
 
 // Push takes new jobs, all or none. The jobs may be of several wikis of the partition. The payloads
@@ -91,6 +93,23 @@ func (c *Push) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 			dst = append(dst, blobExpiryKey(p, n.Wiki, n.Blob.ID))
 		}
 	}
+	for i := range c.Jobs {
+		dst = c.Jobs[i].readWaits(dst, p)
+	}
+	return dst
+}
+
+// readWaits names what the chain and the waits of a job lead to.
+func (n *New) readWaits(dst []kv.Key, p partition.ID) []kv.Key {
+	if !validName(n.Wiki) || !validName(n.Queue) {
+		return dst
+	}
+	if n.SerialKey != "" {
+		dst = append(dst, chainKey(p, n.Pair, tuple.Hash(n.SerialKey)))
+	}
+	for _, id := range n.WaitsFor {
+		dst = append(dst, JobKey(p, n.Wiki, id), waitersKey(p, n.Wiki, id, 0))
+	}
 	return dst
 }
 
@@ -99,10 +118,13 @@ func (c *Push) Apply(tx *partition.Tx) error {
 	if len(c.Jobs) > MaxPush {
 		return fault.Newf(fault.TooLarge, "jobqueue: %d jobs in one push, at most %d", len(c.Jobs), MaxPush)
 	}
-	size := 0
+	size, waits := 0, 0
 	for i := range c.Jobs {
 		if err := c.Jobs[i].check(i); err != nil {
 			return err
+		}
+		if waits += len(c.Jobs[i].WaitsFor); waits > MaxWaits {
+			return fault.Newf(fault.TooLarge, "jobs[%d].waits_for: the jobs of one push wait for %d ids or more, at most %d; have a job wait for some, and the next for that", i, waits, MaxWaits)
 		}
 		size += jobKeySize(c.Jobs[i].Wiki) + readyKeySize(c.Jobs[i].Pair) + readyValueSize
 	}
@@ -117,7 +139,7 @@ func (c *Push) Apply(tx *partition.Tx) error {
 		if len(c.keys) > 0 {
 			k = &c.keys[i]
 		}
-		r, err := w.push(&c.Jobs[i], k)
+		r, err := w.push(&c.Jobs[i], k, c.same(i))
 		if err != nil {
 			return fmt.Errorf("jobs[%d]: %w", i, err)
 		}
@@ -127,9 +149,31 @@ func (c *Push) Apply(tx *partition.Tx) error {
 	return nil
 }
 
-// push takes one job: the rule of sources, then that of roots, then that of twins. k is nil when the
-// job is under none of them.
-func (w *work) push(n *New, k *ruleKeys) (Pushed, error) {
+// same returns the ids that a job waits for, with those of jobs before it in the push replaced by
+// what they turned out to be: a repeat by the first, a duplicate by its twin.
+func (c *Push) same(i int) []ident.Suffix {
+	ids := c.Jobs[i].WaitsFor
+	for k := range ids {
+		for before := range i {
+			if c.Jobs[before].ID != ids[k] {
+				continue
+			}
+			r := &c.Results[before]
+			now := r.ID
+			if !r.DuplicateOf.IsZero() {
+				now = r.DuplicateOf
+			}
+			if now != ids[k] {
+				ids = append(append(slices.Clone(ids[:k]), now), ids[k+1:]...)
+			}
+		}
+	}
+	return ids
+}
+
+// push takes one job: the rule of sources, then that of roots, then those of what must not go on, then
+// that of twins. k is nil when the job is under none of them; waits is what it waits for.
+func (w *work) push(n *New, k *ruleKeys, waits []ident.Suffix) (Pushed, error) {
 	r := Pushed{ID: n.ID}
 	if n.Source.Name != "" {
 		first, repeated, flagged := w.source(n, k)
@@ -144,34 +188,103 @@ func (w *work) push(n *New, k *ruleKeys) (Pushed, error) {
 		}
 	}
 	j := w.newJob(n)
+	var root *RootRecord
 	if j.Root.Signature != "" {
-		if rec, superseded := w.arriveRoot(j, k.root); superseded {
-			w.removeBlob(j)
-			w.close(j, closing{state: Superseded, generation: rec.Timestamp})
-			r.State = Superseded
-			return r, nil
+		var end closing
+		var ended bool
+		if root, end, ended = w.arriveRoot(j, k.root, n.Rules.rootTTL()); ended {
+			return w.turnAway(j, r, end), nil
 		}
 	}
+	if j.Expired(w.wall) {
+		return w.turnAway(j, r, expiredClosing()), nil
+	}
+	if text := n.loops(j); text != "" {
+		return w.deadOnArrival(j, r, text, false), nil
+	}
 	if j.Key != "" {
-		if twin := w.takeKey(j, k.twin); twin != nil {
-			// A twin in back-off is due at once: its own release has passed.
-			w.merge(twin, j, earliest(twin.RunAt, j.RunAt))
+		if twin := w.takeKey(j, k.twin); twin != nil && w.arriveTwin(twin, j, k.twin) {
 			w.close(j, closing{state: Duplicate, twin: twin.ID})
 			r.State, r.DuplicateOf = Duplicate, twin.ID
 			return r, nil
 		}
 	}
-	if j.RunAt.IsZero() {
-		w.placeReady(j, j.Enq)
-		w.effect(BecameReady{Job: j})
-	} else {
-		w.placeDelayed(j, j.RunAt)
-		w.effect(BecameDelayed{Pair: j.Pair, Due: j.Due, ID: j.ID})
+	if text := w.overBudget(j, n, root, k); text != "" {
+		return w.deadOnArrival(j, r, text, true), nil
 	}
-	w.save(j)
+	if n.MaxPending > 0 {
+		if err := w.roomFor(n); err != nil {
+			return r, err
+		}
+	}
+	blocked, err := false, error(nil)
+	if len(waits) > 0 {
+		if blocked, err = w.await(j, waits); err != nil {
+			return r, err
+		}
+	}
+	if blocked {
+		w.placeBlocked(j)
+		w.effect(BecameBlocked{Pair: j.Pair, ID: j.ID})
+		w.save(j)
+	} else {
+		w.stand(j, j.RunAt, j.Enq, false)
+	}
 	w.indexWaiting(j)
 	r.State = j.State
 	return r, nil
+}
+
+// turnAway ends a job that arrives too late.
+func (w *work) turnAway(j *Job, r Pushed, end closing) Pushed {
+	w.removeBlob(j)
+	w.close(j, end)
+	r.State = end.state
+	return r
+}
+
+// deadOnArrival puts an arriving job among the dead. keyHeld says that it has its key.
+func (w *work) deadOnArrival(j *Job, r Pushed, text string, keyHeld bool) Pushed {
+	j.LastError = text
+	w.die(j, keyHeld, false)
+	r.State = Dead
+	return r
+}
+
+// loops returns why the job is one too many in a loop, "" when it is not.
+func (n *New) loops(j *Job) string {
+	if n.Rules == nil || n.Rules.LoopLimit <= 0 {
+		return ""
+	}
+	limit := min(n.Rules.LoopLimit, MaxChain)
+	if times := j.loops(); times >= limit {
+		return fmt.Sprintf("loop: the job is among its own causes %d times, and %d is the limit (loop_limit); it was last made by job %s, at depth %d; "+
+			"find out why the job makes itself again, then retry it or drop it", times, limit, j.Cause.Parent, j.Cause.Depth)
+	}
+	return ""
+}
+
+// overBudget counts the job in its root, and returns why it is one too many, "" when it is not.
+func (w *work) overBudget(j *Job, n *New, root *RootRecord, k *ruleKeys) string {
+	if root == nil || n.Rules == nil || n.Rules.Budget <= 0 {
+		return ""
+	}
+	root.Jobs++
+	w.tx.Set(k.root, encodeRoot(root))
+	if root.Jobs > int64(n.Rules.Budget) {
+		return fmt.Sprintf("budget: it is job %d of the root %q of %s, and %d are allowed (budget); raise the budget and retry it, or drop it",
+			root.Jobs, cutText(j.Root.Signature, 80), j.Root.Timestamp, n.Rules.Budget)
+	}
+	return ""
+}
+
+// roomFor refuses a job when too many wait in its pair.
+func (w *work) roomFor(n *New) error {
+	pending := w.pair(n.Pair).Counts.Pending() - w.mem.InMemory(n.Pair)
+	if pending < int64(n.MaxPending) {
+		return nil
+	}
+	return fault.Newf(fault.TooMany, "%d jobs wait in queue %q of wiki %q, and %d may (max_pending); send the rest when fewer do", pending, n.Queue, n.Wiki, n.MaxPending)
 }
 
 func (w *work) newJob(n *New) *Job {
@@ -179,17 +292,43 @@ func (w *work) newJob(n *New) *Job {
 		ID: n.ID, Pair: n.Pair, Band: n.Band, Enq: w.tx.Seq(), Key: n.Key, Root: n.Root,
 		Domain: n.Domain, FromEvent: n.FromEvent, Created: w.now,
 		RequestID: n.RequestID, ClientID: n.ClientID, Payload: n.Payload, Blob: n.Blob,
+		SerialKey: n.SerialKey, Cause: n.Cause, Needs: n.Needs, NoRetry: n.NoRetry,
 	}
 	if n.RunAt.After(w.wall) {
 		j.RunAt = ceilMilli(n.RunAt)
 	}
-	if !n.Cause.IsZero() {
-		j.Cause = n.Cause
-	}
 	if n.Blob.Size > 0 {
 		j.Payload = nil
 	}
+	if !n.ExpireAt.IsZero() {
+		j.ExpireAt = ceilMilli(n.ExpireAt)
+	}
+	if n.Rules != nil {
+		w.applyRules(j, n.Rules)
+	}
 	return j
+}
+
+// applyRules gives an arriving job what its queue's rules say of it.
+func (w *work) applyRules(j *Job, r *Rules) {
+	j.AtMostOnce, j.Exclusive = r.AtMostOnce, r.Exclusive
+	if at := r.expiry(j.ExpireAt, w.now); !at.IsZero() {
+		j.ExpireAt = ceilMilli(at)
+	}
+	if j.Key == "" {
+		return
+	}
+	j.Dedup, j.DedupFor = r.dedup()
+	switch j.Dedup {
+	case DedupNone:
+		j.Key, j.Dedup = "", DedupKeep
+	case DedupDebounce:
+		if release := ceilMilli(w.wall.Add(j.DedupFor)); release.After(j.RunAt) {
+			j.RunAt = release
+		}
+		j.First = j.RunAt
+	default:
+	}
 }
 
 // ceilMilli rounds up to a millisecond, so that nothing is released early.
@@ -221,6 +360,12 @@ func (n *New) check(i int) error {
 		return fault.Field(field("root.timestamp"), "has %d bytes, at most %d", len(n.Root.Timestamp), MaxName)
 	case len(n.Payload) > MaxInline && n.Blob.Size == 0:
 		return fault.Newf(fault.TooLarge, "jobs[%d].payload: %d bytes, at most %d beside the record", i, len(n.Payload), MaxInline)
+	case len(n.SerialKey) > MaxText:
+		return fault.Field(field("serial"), "has %d bytes, at most %d", len(n.SerialKey), MaxText)
+	case len(n.Cause.Parent) > MaxCause || len(n.Cause.Chain) > MaxChain:
+		return fault.Field(field("cause"), "has %d bytes and %d links, at most %d and %d", len(n.Cause.Parent), len(n.Cause.Chain), MaxCause, MaxChain)
+	case !(n.Needs.Cores >= 0 && n.Needs.Cores <= maxCores) || n.Needs.Memory < 0:
+		return fault.Field(field("needs"), "%v cores and %d bytes are impossible", n.Needs.Cores, n.Needs.Memory)
 	case n.Blob.Size < 0 || n.Blob.Size > MaxChunks*ChunkSize:
 		return fault.Field(field("payload"), "a size of %d bytes stored ahead is impossible", n.Blob.Size)
 	}

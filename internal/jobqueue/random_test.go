@@ -266,7 +266,7 @@ func (w *walk) pick(what string, command func(jobqueue.Pair, ident.Suffix) parti
 
 func (w *walk) supersede() {
 	w.commit()
-	c := &jobqueue.Supersede{}
+	c := &jobqueue.Drop{}
 	for _, p := range []jobqueue.Pair{links(), {Wiki: "aawiki", Queue: "other"}} {
 		for _, e := range w.rig.Ready(p) {
 			c.Jobs = append(c.Jobs, jobqueue.Place{Pair: p, ID: e.ID, Seq: e.Seq})

@@ -45,6 +45,13 @@ func DeadRange(p partition.ID, pair Pair, afterSeq uint64) kv.Range {
 	return kv.Range{From: deadKey(p, pair, afterSeq+1), To: kv.PrefixEnd(key[:len(key)-8])}
 }
 
+// BlockedRange holds the blocked jobs of a pair after a place, in the order in which they were blocked;
+// DecodeBlocked reads an entry.
+func BlockedRange(p partition.ID, pair Pair, afterSeq uint64) kv.Range {
+	key := blockedKey(p, pair, 0)
+	return kv.Range{From: blockedKey(p, pair, afterSeq+1), To: kv.PrefixEnd(key[:len(key)-8])}
+}
+
 // JobRange holds the records of a wiki after an id, in the order of their ids; DecodeJobEntry reads
 // an entry. Records carry their payloads: bound the range by MaxBytes.
 func JobRange(p partition.ID, wiki string, after ident.Suffix) kv.Range {

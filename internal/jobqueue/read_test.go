@@ -139,6 +139,7 @@ func TestEveryKeyHasWords(t *testing.T) {
 	push(t, r, jobqueue.New{})
 	r.Must(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{claim(t, r)}})
 	push(t, r, jobqueue.New{})
+	everyLine(t, r)
 	named := map[string]bool{}
 	for _, text := range r.Words() {
 		named[text.Family] = true

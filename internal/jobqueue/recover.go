@@ -21,6 +21,13 @@ func (Domain) Slot() partition.Slot { return partition.SlotJobs }
 // claims found.
 func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
 	m := NewMem()
+	for _, e := range o.Resident(partition.Key(o.Partition, FamPair)) {
+		info, err := DecodePair(e)
+		partition.Invariant(err == nil, "%v", err)
+		if info.PurgedBefore > 0 {
+			m.purge(info.Pair, info.PurgedBefore)
+		}
+	}
 	var page []RunningEntry
 	size := 0
 	flush := func() {
@@ -35,6 +42,8 @@ func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
 		m.hold(&Claim{
 			Job:   &Job{ID: r.ID, Pair: r.Pair, State: Ready, Band: r.Band, Seq: r.Seq},
 			Start: r.Start, Deadline: r.Deadline, Attempts: r.Attempts, Stored: true, found: true,
+			Exclusive: r.Exclusive, AtMostOnce: r.AtMostOnce, Holder: r.Holder, Progress: r.Progress, Cancelled: r.Cancelled,
+			orderly: r.Orderly, storedDeadline: r.Deadline,
 		})
 		// A page is read and written back whole.
 		if len(page) >= MaxPage || size+r.Size > pageBytes {
@@ -46,18 +55,32 @@ func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
 	return m, first
 }
 
-// Decode knows the message that holds a Push.
+// Decode knows the messages of this package.
 func (Domain) Decode(kind byte, body []byte) (c partition.Command, ok bool, err error) {
-	if kind != MailPush {
+	switch kind {
+	case MailPush:
+		c, err = DecodePush(body)
+	case MailUnblock:
+		c, err = DecodeUnblock(body)
+	default:
 		return nil, false, nil
 	}
-	push, err := DecodePush(body)
-	return push, true, err
+	if err != nil {
+		return nil, true, err
+	}
+	return c, true, nil
 }
 
-// Recover returns claims that were found at an opening: whoever held them is gone. Those that an
-// orderly stop had marked are not counted, the others are, as crashes; a job whose attempts are used
-// up is dead, so that one that kills the service does not do so for ever.
+// Recover looks at the claims that were found at an opening: whoever of this node held them is gone.
+//
+//	cancelled          ends as cancelled
+//	exclusive, or held by a remote worker, before its deadline
+//	                   stays a claim: what carries the job out may still do so
+//	orderly            returns, not counted
+//	otherwise          returns, counted as a crash; dead when its attempts are used up, so that a job
+//	                   that kills the service does not do so for ever
+//
+// One that runs at most once is dead instead of returning: it may have run.
 type Recover struct{ Found []RunningEntry }
 
 // Reads names the records.
@@ -68,17 +91,22 @@ func (c *Recover) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 	return dst
 }
 
-// Apply returns the claims.
+// Apply looks at the claims.
 func (c *Recover) Apply(tx *partition.Tx) error {
 	w := begin(tx, 0)
 	var report Recovered
 	for i := range c.Found {
 		r := &c.Found[i]
 		claim := w.running(r.ID)
-		if claim == nil || !claim.found {
+		if claim == nil || !claim.found || claim.kept {
 			continue
 		}
 		j := w.job(r.Pair, r.ID)
+		if j != nil && !r.Cancelled && (r.Exclusive || r.Holder != "") && r.Deadline.After(w.wall) {
+			report.Kept++
+			tx.After(func() { claim.Job, claim.kept = j, true })
+			continue
+		}
 		w.unclaim(claim)
 		if j == nil {
 			w.effect(Repaired{Text: fmt.Sprintf("job %s of queue %s of wiki %s was marked as running and has no record", r.ID, r.Pair.Queue, r.Pair.Wiki)})
@@ -97,8 +125,22 @@ func (c *Recover) Apply(tx *partition.Tx) error {
 }
 
 func (w *work) recoverJob(j *Job, r *RunningEntry) {
+	a := Attempt{Start: r.Start, End: w.now, Outcome: OutcomeCrash, Error: "the service ended while the job was running"}
 	if r.Orderly {
-		j.addAttempt(Attempt{Start: r.Start, End: w.now, Outcome: OutcomeOrderly, Error: "cut short by an orderly stop of the service"})
+		a.Outcome, a.Error = OutcomeOrderly, "cut short by an orderly stop of the service"
+	}
+	once := r.AtMostOnce || j.AtMostOnce
+	switch {
+	case r.Cancelled:
+		a.Outcome = OutcomeCancelled
+		if j.Key != "" {
+			w.giveKeyBack(j, false)
+		}
+		w.remove(j)
+		w.close(j, closing{state: Cancelled, attempt: &a, settles: true, holder: r.Holder, reason: "it was cancelled while it ran"})
+		return
+	case r.Orderly && !once:
+		j.addAttempt(a)
 		w.rest(j, time.Time{}, false, true)
 		return
 	}
@@ -107,13 +149,19 @@ func (w *work) recoverJob(j *Job, r *RunningEntry) {
 		limit = defaultAttempts
 	}
 	j.Tries++
-	j.Crashes++
-	j.LastError = "the service ended while the job was running"
-	j.addAttempt(Attempt{Start: r.Start, End: w.now, Outcome: OutcomeCrash, Error: j.LastError})
-	if j.Tries < limit {
+	if !r.Orderly {
+		j.Crashes++
+	}
+	j.LastError = a.Error
+	j.addAttempt(a)
+	switch {
+	case once:
+		j.LastError += onceText
+	case j.NoRetry, j.Tries >= limit:
+		j.LastError = fmt.Sprintf("attempts are used up: %d of %d, and %d of them ended with the service itself; the job may be what ends it", j.Tries, limit, j.Crashes)
+	default:
 		w.rest(j, time.Time{}, false, true)
 		return
 	}
-	j.LastError = fmt.Sprintf("attempts are used up: %d of %d, and %d of them ended with the service itself; the job may be what ends it", j.Tries, limit, j.Crashes)
 	w.die(j, false, true)
 }

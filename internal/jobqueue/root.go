@@ -1,6 +1,8 @@
 package jobqueue
 
 import (
+	"time"
+
 	"auwai/internal/kv"
 	"auwai/internal/partition"
 )
@@ -20,40 +22,35 @@ func (w *work) rootRecord(key kv.Key) *RootRecord {
 	return &rec
 }
 
-// olderThanRoot reports whether the job is superseded, and by what.
-func (w *work) olderThanRoot(j *Job) (*RootRecord, bool) {
-	if j.Root.Signature == "" {
-		return nil, false
-	}
-	rec := w.rootRecord(RootKey(w.p, j.Pair, j.Root.Signature))
-	return rec, rec != nil && rec.Older(j)
-}
-
-// arriveRoot applies the root rule to an arriving job: it is superseded, or it may move its root's
-// record on. key is its root's.
-func (w *work) arriveRoot(j *Job, key kv.Key) (rec *RootRecord, superseded bool) {
+// arriveRoot applies the root rule to an arriving job: it ends, or it may move its root's record on. key
+// is its root's, ttl how long the root is remembered. rec is the record as it is after.
+func (w *work) arriveRoot(j *Job, key kv.Key, ttl time.Duration) (rec *RootRecord, end closing, ended bool) {
 	rec = w.rootRecord(key)
+	if end, ended = rec.ends(j); ended {
+		return rec, end, true
+	}
 	next := RootRecord{Timestamp: j.Root.Timestamp}
-	switch {
-	case rec == nil:
-	case rec.Timestamp > j.Root.Timestamp:
-		return rec, true
-	case rec.Timestamp == j.Root.Timestamp:
+	if rec != nil && rec.Timestamp == j.Root.Timestamp {
 		if !j.Root.IsRoot {
-			return rec, false
+			return rec, closing{}, false
 		}
 		next.MinEnq = j.Enq
 	}
-	next.bucket = bucketOf(w.now.Add(RootAge))
-	w.tx.Set(key, encodeRoot(&next))
+	w.moveRoot(j.Pair, j.Root.Signature, key, rec, &next, ttl)
+	return &next, closing{}, false
+}
+
+// moveRoot gives a root a newer record, and another time to be forgotten.
+func (w *work) moveRoot(p Pair, signature string, key kv.Key, rec, next *RootRecord, ttl time.Duration) {
+	next.bucket = bucketOf(w.now.Add(ttl))
+	w.tx.Set(key, encodeRoot(next))
 	if rec == nil || rec.bucket != next.bucket {
 		if rec != nil {
-			w.tx.Delete(rootExpiryKey(w.p, rec.bucket, j.Pair, j.Root.Signature))
+			w.tx.Delete(rootExpiryKey(w.p, rec.bucket, p, signature))
 		}
-		w.tx.Set(rootExpiryKey(w.p, next.bucket, j.Pair, j.Root.Signature), []byte{})
+		w.tx.Set(rootExpiryKey(w.p, next.bucket, p, signature), []byte{})
 	}
 	if rec != nil {
-		w.effect(RootMoved{Pair: j.Pair, Signature: j.Root.Signature, Root: next})
+		w.effect(RootMoved{Pair: p, Signature: signature, Root: *next})
 	}
-	return &next, false
 }

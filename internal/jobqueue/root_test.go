@@ -13,7 +13,7 @@ func root(second string, isRoot bool) jobqueue.Root {
 
 // supersede does what a dispatcher does after RootMoved: it offers all that waits.
 func supersede(r *jobqueuetest.Rig) {
-	c := &jobqueue.Supersede{}
+	c := &jobqueue.Drop{}
 	for _, e := range r.Ready(links()) {
 		c.Jobs = append(c.Jobs, jobqueue.Place{Pair: links(), ID: e.ID, Seq: e.Seq})
 	}
@@ -122,10 +122,10 @@ func TestSupersedeLooksAgain(t *testing.T) {
 		places[i].Seq = e.Seq
 	}
 	c := claim(t, r)
-	r.Must(&jobqueue.Supersede{Jobs: places})
+	r.Must(&jobqueue.Drop{Jobs: places})
 	wantCounts(t, r, jobqueue.Counts{Ready: 1, Running: 1})
 	push(t, r, jobqueue.New{Root: root("02", true)})
-	r.Must(&jobqueue.Supersede{Jobs: places})
+	r.Must(&jobqueue.Drop{Jobs: places})
 	wantNoJob(t, r, fresh.ID)
 	finish(t, r, c, jobqueue.OutcomeDone)
 	wantCounts(t, r, jobqueue.Counts{Ready: 1})

@@ -21,6 +21,7 @@ func SweepRanges(p partition.ID, now time.Time) []kv.Range {
 		expired(p, FamRootExpiry, b),
 		expired(p, FamDeadExpiry, b),
 		expired(p, FamBlobExpiry, b),
+		expired(p, FamTwinExpiry, b),
 	}
 }
 
@@ -55,6 +56,10 @@ func (c *Sweep) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 			}
 		case FamBlobExpiry:
 			dst = append(dst, key)
+		case FamTwinExpiry:
+			if twin, ok := twinOfExpiry(p, rest); ok {
+				dst = append(dst, twin)
+			}
 		default:
 		}
 	}
@@ -110,6 +115,10 @@ func (w *work) sweep(f partition.FamilyID, bucket int64, rest []byte, key kv.Key
 		if bucket < now {
 			w.sweepBlob(rest, key)
 		}
+	case FamTwinExpiry:
+		if bucket < now {
+			w.sweepTwin(bucket, rest, key)
+		}
 	default:
 		return fault.Newf(fault.Invalid, "jobqueue: keys of family %#x expire never", f)
 	}
@@ -137,6 +146,29 @@ func (w *work) sweepRoot(bucket int64, rest []byte, key kv.Key) {
 		if rec, err := DecodeRoot(v); err != nil || rec.bucket == bucket {
 			w.tx.Delete(root)
 		}
+	}
+}
+
+// twinOfExpiry returns the twin key that a key of FamTwinExpiry stands for.
+func twinOfExpiry(p partition.ID, rest []byte) (twin kv.Key, ok bool) {
+	_, rest, ok = tuple.TakeInt64(rest)
+	wiki, rest, ok2 := tuple.TakeString(rest)
+	if !ok || !ok2 {
+		return nil, false
+	}
+	// The names are shortened already, which shortening leaves as they are.
+	return append(appendWikiKey(nil, p, wiki, FamTwin), rest...), true
+}
+
+// sweepTwin forgets a job that was done, unless another has its key since, or a later window.
+func (w *work) sweepTwin(bucket int64, rest []byte, key kv.Key) {
+	w.tx.Delete(key)
+	twin, ok := twinOfExpiry(w.p, rest)
+	if !ok {
+		return
+	}
+	if t, ok := w.holder(twin); ok && !t.Until.IsZero() && bucketOf(t.Until) == bucket {
+		w.tx.Delete(twin)
 	}
 }
 

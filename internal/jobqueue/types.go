@@ -180,14 +180,20 @@ type Policy struct {
 	RetryJitter float64 // greatest share of itself by which a delay is lengthened, 0 to 1
 }
 
-// Counts of a pair. Ready, Delayed, Running, Dead are exact. As stored, Ready includes the jobs that
+// Counts of a pair. Sweeping are those that a purge has ended and whose records are still there. Ready, Delayed, Running, Dead are exact. As stored, Ready includes the jobs that
 // are claimed in memory only; Mem.Counts tells them apart.
 type Counts struct {
 	Ready, Delayed, Blocked, Running, Dead, Sweeping int64
 }
 
+// Pending is how many jobs wait to be begun.
+func (c Counts) Pending() int64 { return c.Ready + c.Delayed + c.Blocked }
+
 // IsZero reports whether nothing is counted.
 func (c Counts) IsZero() bool { return c == Counts{} }
+
+// waits reports whether a job in the state waits to be begun.
+func (s State) waits() bool { return s == Ready || s == Delayed || s == Blocked }
 
 // String returns the state's name as the API shows it.
 func (s State) String() string {

@@ -25,11 +25,14 @@ type work struct {
 	ending  []*Claim // ended by this transaction
 	taken   []*Claim // lost their key to another job in this transaction
 	storing []*Claim // stored by this transaction
+	waiting []*Claim // of jobs that others wait for since this transaction
+	stopped []*Claim // cancelled by this transaction
 	touched []ident.Suffix
-	back    []*Job // returned by this command to the place where its key still is
+	back    []*Job    // returned by this command to the place where its key still is
+	blocked []unblock // that the command has let go on
 
-	// What an earlier command of the same transaction put into ending, taken and storing.
-	endingFrom, takenFrom, storingFrom int
+	// What an earlier command of the same transaction put into ending, taken, storing, waiting, stopped.
+	endingFrom, takenFrom, storingFrom, waitingFrom, stoppedFrom int
 
 	arena   []byte
 	chunk   int // size of the arena's pieces
@@ -62,32 +65,42 @@ func begin(tx *partition.Tx, chunk int) *work {
 		clear(w.ending)
 		clear(w.taken)
 		clear(w.storing)
-		w.ending, w.taken, w.storing = w.ending[:0], w.taken[:0], w.storing[:0]
+		clear(w.waiting)
+		clear(w.stopped)
+		w.ending, w.taken, w.storing, w.waiting, w.stopped = w.ending[:0], w.taken[:0], w.storing[:0], w.waiting[:0], w.stopped[:0]
 	}
 	w.tx, w.p, w.mem, w.now, w.wall = tx, tx.Partition(), mem, tx.Now(), tx.Wall()
 	w.pairs, w.at, w.index = w.pairs[:0], 0, nil
-	w.touched, w.back, w.scratch = w.touched[:0], w.back[:0], w.scratch[:0]
+	w.touched, w.back, w.scratch, w.blocked = w.touched[:0], w.back[:0], w.scratch[:0], w.blocked[:0]
 	w.endingFrom, w.takenFrom, w.storingFrom = len(w.ending), len(w.taken), len(w.storing)
+	w.waitingFrom, w.stoppedFrom = len(w.waiting), len(w.stopped)
 	w.arena, w.chunk, w.weight = nil, chunk, 0
 	return w
 }
 
 // finish writes the pairs and hands the marks for Mem to the transaction. Every command ends with it.
 func (w *work) finish() {
+	w.unblockLater()
 	for i := range w.pairs {
 		s := &w.pairs[i]
 		if !s.dirty {
 			continue
 		}
 		c := &s.Counts
-		if min(c.Ready, c.Delayed, c.Running, c.Dead) < 0 && !w.tx.Missed() {
+		if min(c.Ready, c.Delayed, c.Blocked, c.Running, c.Dead, c.Sweeping) < 0 && !w.tx.Missed() {
 			partition.Invariant(false, "jobqueue: counts of queue %q of wiki %q fall below zero: %+v", s.Pair.Queue, s.Pair.Wiki, *c)
 		}
 		switch {
 		case !c.IsZero():
 			w.tx.Set(s.key, encodePair(&s.PairInfo))
-		case s.stored:
-			w.tx.Delete(s.key)
+		default:
+			if s.stored {
+				w.tx.Delete(s.key)
+			}
+			if s.PurgedBefore > 0 {
+				mem, pair, before := w.mem, s.Pair, s.PurgedBefore
+				w.tx.After(func() { mem.unpurge(pair, before) })
+			}
 		}
 	}
 	w.markLater()
@@ -96,7 +109,8 @@ func (w *work) finish() {
 // markLater has the marks set when the command has succeeded.
 func (w *work) markLater() {
 	mem, ending, taken, storing := w.mem, w.ending[w.endingFrom:], w.taken[w.takenFrom:], w.storing[w.storingFrom:]
-	if len(taken)+len(storing)+len(w.touched)+len(w.back) == 0 {
+	waiting, stopped := w.waiting[w.waitingFrom:], w.stopped[w.stoppedFrom:]
+	if len(taken)+len(storing)+len(w.touched)+len(w.back)+len(waiting)+len(stopped) == 0 {
 		switch len(ending) {
 		case 0:
 			return
@@ -108,7 +122,14 @@ func (w *work) markLater() {
 	}
 	ending, taken, storing = slices.Clone(ending), slices.Clone(taken), slices.Clone(storing)
 	touched, back := slices.Clone(w.touched), slices.Clone(w.back)
+	waiting, stopped = slices.Clone(waiting), slices.Clone(stopped)
 	w.tx.After(func() {
+		for _, c := range waiting {
+			c.waited = true
+		}
+		for _, c := range stopped {
+			c.Cancelled = true
+		}
 		for _, c := range taken {
 			c.KeyTaken = true
 		}
@@ -204,6 +225,10 @@ func (w *work) running(id ident.Suffix) *Claim {
 // isStored and keyTaken tell how a claim stands as this command sees it.
 func (w *work) isStored(c *Claim) bool { return c.Stored || slices.Contains(w.storing, c) }
 func (w *work) keyTaken(c *Claim) bool { return c.KeyTaken || slices.Contains(w.taken, c) }
+
+// waited and isCancelled are the same of two more marks.
+func (w *work) waited(c *Claim) bool      { return c.waited || slices.Contains(w.waiting, c) }
+func (w *work) isCancelled(c *Claim) bool { return c.Cancelled || slices.Contains(w.stopped, c) }
 
 // full reports whether a command that takes things one by one, of which some are done, should leave
 // the rest to the next one.

@@ -33,6 +33,9 @@ type check struct {
 	dead     map[jobName]bool // in FamDeadExpiry
 	roots    map[string]bool
 	rootDue  map[string]bool
+	windows  map[string]bool // twin keys of done jobs that expire
+	lines    lines
+	mail     bool // there is mail
 }
 
 // Check compares all keys of the queue with its invariants, and returns what is wrong, in words.
@@ -42,7 +45,7 @@ func (r *Rig) Check() []string {
 		jobs:     map[jobName]*jobqueue.Job{}, places: map[jobName]string{}, seqs: map[uint64]jobName{},
 		counts: map[jobqueue.Pair]*jobqueue.Counts{}, pairs: map[jobqueue.Pair]jobqueue.PairInfo{},
 		running: map[jobName]bool{}, blobs: map[jobName]bool{}, marks: map[jobName]bool{},
-		dead: map[jobName]bool{}, roots: map[string]bool{}, rootDue: map[string]bool{},
+		dead: map[jobName]bool{}, roots: map[string]bool{}, rootDue: map[string]bool{}, windows: map[string]bool{}, lines: newLines(),
 	}
 	var later []kv.Entry
 	for _, e := range r.Scan(kv.Range{}) {
@@ -59,6 +62,7 @@ func (r *Rig) Check() []string {
 			c.jobs[jobName{wiki, j.ID}] = j
 			continue
 		}
+		c.mail = c.mail || f == partition.FamilyMail
 		later = append(later, e)
 	}
 	for _, e := range later {
@@ -68,6 +72,8 @@ func (r *Rig) Check() []string {
 	c.checkTwins()
 	c.checkPairs()
 	c.checkRest()
+	c.checkChains()
+	c.checkWaits()
 	return c.faults
 }
 
@@ -132,6 +138,17 @@ func (c *check) entry(e kv.Entry) {
 		_, rest, _ = tuple.TakeInt64(rest)
 		name, rest, _ := tuple.TakeString(rest)
 		c.rootDue[name+"\x00"+string(rest)] = true
+	case jobqueue.FamBlocked:
+		var d jobqueue.BlockedEntry
+		if d, err = jobqueue.DecodeBlocked(e); err == nil {
+			c.place(wiki, d.ID, fmt.Sprintf("blocked %d", d.Seq), jobqueue.Blocked, d.Seq)
+		}
+	case jobqueue.FamTwinExpiry:
+		_, rest, _ = tuple.TakeInt64(rest)
+		name, rest, _ := tuple.TakeString(rest)
+		c.windows[name+"\x00"+string(rest)] = true
+	case jobqueue.FamChain, jobqueue.FamLink, jobqueue.FamWaiters, jobqueue.FamMissing:
+		err = c.lines.entry(wiki, f, rest, e)
 	case jobqueue.FamRequest:
 		_, err = jobqueue.DecodeRequest(e.Value)
 	case jobqueue.FamSource:
@@ -164,17 +181,23 @@ func (c *check) place(wiki string, id ident.Suffix, place string, state jobqueue
 		counts = &jobqueue.Counts{}
 		c.counts[j.Pair] = counts
 	}
-	switch state {
-	case jobqueue.Ready:
+	switch {
+	case state != jobqueue.Running && state != jobqueue.Dead && j.Enq < c.purgedBefore(j.Pair):
+		counts.Sweeping++
+	case state == jobqueue.Ready:
 		counts.Ready++
-	case jobqueue.Delayed:
+	case state == jobqueue.Delayed:
 		counts.Delayed++
-	case jobqueue.Running:
+	case state == jobqueue.Blocked:
+		counts.Blocked++
+	case state == jobqueue.Running:
 		counts.Running++
 	default:
 		counts.Dead++
 	}
 }
+
+func (c *check) purgedBefore(p jobqueue.Pair) uint64 { return c.pairs[p].PurgedBefore }
 
 // checkJobs holds each record against its place.
 func (c *check) checkJobs() {
@@ -185,6 +208,8 @@ func (c *check) checkJobs() {
 			want = fmt.Sprintf("ready %d %d", j.Band, j.Seq)
 		case jobqueue.Delayed:
 			want = fmt.Sprintf("delayed %d", j.Due.UnixMilli())
+		case jobqueue.Blocked:
+			want = fmt.Sprintf("blocked %d", j.Seq)
 		default:
 			want = fmt.Sprintf("dead %d", j.Seq)
 		}
@@ -217,9 +242,20 @@ func (c *check) checkTwins() {
 	holders := map[key]jobName{}
 	for _, e := range c.twins {
 		_, wiki, _, rest, _ := partition.SplitKey(e.Key)
+		t, err := jobqueue.DecodeTwin(e.Value)
+		if err != nil {
+			c.fault("%v", err)
+			continue
+		}
+		n := jobName{wiki, t.ID}
+		if !t.Until.IsZero() {
+			if c.jobs[n] != nil || !c.windows[wiki+"\x00"+string(rest)] {
+				c.fault("%s names job %s as done: it has a record: %t, and expires: %t", c.describe(e.Key), n.id, c.jobs[n] != nil, c.windows[wiki+"\x00"+string(rest)])
+			}
+			continue
+		}
 		queue, rest, _ := tuple.TakeString(rest)
 		k := key{jobqueue.Pair{Wiki: wiki, Queue: queue}, [16]byte(rest)}
-		n := jobName{wiki, ident.Suffix(e.Value)}
 		holders[k] = n
 		j := c.jobs[n]
 		h := [16]byte{}
@@ -256,7 +292,7 @@ func (c *check) checkPairs() {
 		}
 	}
 	for n, j := range c.jobs {
-		if i := c.pairs[j.Pair]; j.State == jobqueue.Ready && !c.running[n] && j.Seq < i.Cursor[j.Band] {
+		if i := c.pairs[j.Pair]; j.State == jobqueue.Ready && !c.running[n] && j.Enq >= i.PurgedBefore && j.Seq < i.Cursor[j.Band] {
 			c.fault("job %s at %d is before the cursor %d", n.id, j.Seq, i.Cursor[j.Band])
 		}
 	}

@@ -27,6 +27,10 @@ type Rig struct {
 	// OnEffect, where set, gets each effect after Mem has observed it.
 	OnEffect func(any)
 
+	// KeepMail has what the partition mails to itself wait for Deliver.
+	KeepMail bool
+
+	mailed   bool
 	tb       testing.TB
 	id       partition.ID
 	domains  []partition.Domain
@@ -92,6 +96,10 @@ func (r *Rig) Reopen() {
 		}
 	}
 	r.machine.SetOpen()
+	r.mailed = true // perhaps
+	if !r.KeepMail {
+		r.Deliver()
+	}
 }
 
 // Partition returns the number of the partition.
@@ -156,9 +164,35 @@ func (r *Rig) Apply(c partition.Command) error {
 	}
 }
 
-// Commit makes the group durable and releases its effects.
+// Commit makes the group durable and releases its effects; what the partition has mailed to itself is
+// applied and committed too, unless KeepMail is set.
 func (r *Rig) Commit() {
 	r.tb.Helper()
+	r.Seal()
+	r.Land()
+	for r.mailed && !r.KeepMail {
+		r.Deliver()
+	}
+}
+
+// Deliver applies what the partition has mailed to itself, and commits it.
+func (r *Rig) Deliver() {
+	r.tb.Helper()
+	r.mailed = false
+	sender := partition.PartitionSender(r.id)
+	for _, e := range r.Scan(partition.MailRange(r.id, sender, r.view.LaneCursor(r.id, sender))) {
+		msg, ok := partition.ReadMessage(e)
+		if !ok {
+			r.tb.Fatalf("message at key %x is malformed", e.Key)
+		}
+		c, ok, err := jobqueue.Domain{}.Decode(msg.Kind, msg.Body)
+		if !ok || err != nil {
+			r.tb.Fatalf("message of kind %#x: %t, %v", msg.Kind, ok, err)
+		}
+		if err := r.Apply(&partition.MailCommand{Message: msg, Inner: c}); err != nil {
+			r.tb.Fatal(err)
+		}
+	}
 	r.Seal()
 	r.Land()
 }
@@ -193,6 +227,12 @@ func (r *Rig) release() {
 	_, effects := r.machine.Released()
 	mem, _ := r.machine.Mem(partition.SlotJobs).(*jobqueue.Mem) // nil early in an opening
 	for _, e := range effects {
+		switch e := e.(type) {
+		case partition.Mailed:
+			r.mailed = true
+		case partition.MailRefused:
+			r.tb.Fatalf("a message was refused: %v", e.Err)
+		}
 		if mem != nil {
 			mem.Observe(e)
 		}
