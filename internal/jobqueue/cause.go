@@ -10,8 +10,8 @@ import (
 	"auwai/internal/tuple"
 )
 
-// Cause says which running job made a job, how far down it is, and through which jobs it came. The
-// zero value is "none": the job came from outside.
+// Cause says which running job made a job, how far down it is, and through which jobs it came. Nil is
+// "none": the job came from outside. It is not changed.
 //
 // It travels as text with an attempt, and comes back with what the attempt pushes. Nothing is looked
 // up by it: the text has all of it.
@@ -23,15 +23,12 @@ type Cause struct {
 	Chain []uint64
 }
 
-// IsZero reports whether there is no cause.
-func (c Cause) IsZero() bool { return c.Parent == "" }
-
 // causeVersion begins the text of a cause.
 const causeVersion = "v1"
 
 // String returns the cause as text, "" for none: v1;<id>;<depth>;<chain in hexadecimal>.
-func (c Cause) String() string {
-	if c.IsZero() {
+func (c *Cause) String() string {
+	if c == nil {
 		return ""
 	}
 	var b strings.Builder
@@ -47,12 +44,12 @@ func (c Cause) String() string {
 }
 
 // ParseCause reads the text of a cause; "" is none. field names it in errors.
-func ParseCause(field, text string) (Cause, error) {
+func ParseCause(field, text string) (*Cause, error) {
 	if text == "" {
-		return Cause{}, nil
+		return nil, nil //nolint:nilnil // no cause is no error
 	}
-	bad := func(what string) (Cause, error) {
-		return Cause{}, fault.Field(field, "%q %s; send what came with the attempt, as it was", cutText(text, 60), what)
+	bad := func(what string) (*Cause, error) {
+		return nil, fault.Field(field, "%q %s; send what came with the attempt, as it was", cutText(text, 60), what)
 	}
 	// A wiki's name may hold a semicolon, so the parts are taken from both ends.
 	rest, ok := strings.CutPrefix(text, causeVersion+";")
@@ -65,7 +62,7 @@ func ParseCause(field, text string) (Cause, error) {
 	if at < 0 {
 		return bad("is no cause")
 	}
-	c := Cause{Parent: rest[:at]}
+	c := &Cause{Parent: rest[:at]}
 	if _, ok := ident.Parse(c.Parent); !ok || len(c.Parent) > MaxCause {
 		return bad("does not name a job")
 	}
@@ -88,9 +85,13 @@ func ParseCause(field, text string) (Cause, error) {
 }
 
 // Child returns the cause of what the job makes while it runs.
-func (j *Job) Child() Cause {
-	c := Cause{Parent: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Depth: min(j.Cause.Depth+1, maxDepth)}
-	before := j.Cause.Chain[max(0, len(j.Cause.Chain)-MaxChain+1):]
+func (j *Job) Child() *Cause {
+	c := &Cause{Parent: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Depth: 1}
+	var before []uint64
+	if j.Cause != nil {
+		c.Depth = min(j.Cause.Depth+1, maxDepth)
+		before = j.Cause.Chain[max(0, len(j.Cause.Chain)-MaxChain+1):]
+	}
 	c.Chain = append(append(make([]uint64, 0, len(before)+1), before...), j.link())
 	return c
 }
@@ -110,7 +111,7 @@ func (j *Job) link() uint64 {
 
 // loops returns how often the job's chain holds the job itself.
 func (j *Job) loops() int {
-	if len(j.Cause.Chain) == 0 {
+	if j.Cause == nil || len(j.Cause.Chain) == 0 {
 		return 0
 	}
 	n, own := 0, j.link()

@@ -272,7 +272,7 @@ func (w *work) leaveKey(c *Claim) {
 	if w.keyTaken(c) {
 		return
 	}
-	if c.Job.Dedup == DedupWindow {
+	if c.Job.Twins.mode() == DedupWindow {
 		w.keepWindow(c.Job, !c.found)
 		return
 	}

@@ -237,7 +237,7 @@ func TestAMailedPushArrivesWhole(t *testing.T) {
 }
 
 // cause is that of a job that a job of the wiki made.
-func cause(wiki string) jobqueue.Cause {
+func cause(wiki string) *jobqueue.Cause {
 	parent := &jobqueue.Job{ID: ident.Suffix{9}, Pair: jobqueue.Pair{Wiki: wiki, Queue: "refreshLinks"}, Key: "k"}
 	return parent.Child()
 }
@@ -247,7 +247,7 @@ func TestARecordWithEveryFieldIsReadWhole(t *testing.T) {
 	want := &jobqueue.Job{
 		ID: ident.Suffix{1}, Pair: links(), State: jobqueue.Blocked, Band: jobqueue.Normal, Seq: 9, Enq: 8, Created: at, Payload: []byte("p"),
 		SerialKey: "page 7", WaitsFor: []ident.Suffix{{5}, {6}}, ExpireAt: at, Cause: cause("aawiki"), Needs: jobqueue.Needs{Cores: 1.5, Memory: 1 << 31},
-		Message: "half", ResultURL: "https://a.example/", Dedup: jobqueue.DedupDebounce, DedupFor: 5 * time.Second, First: at,
+		Message: "half", ResultURL: "https://a.example/", Twins: &jobqueue.TwinRule{Mode: jobqueue.DedupDebounce, For: 5 * time.Second, First: at},
 		NoRetry: true, AtMostOnce: true, Exclusive: true, Chained: true, Waited: true,
 	}
 	got, err := jobqueue.DecodeJob(links(), want.ID, jobqueue.EncodeJob(want))

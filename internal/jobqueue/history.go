@@ -30,7 +30,7 @@ type History struct {
 	Generation string
 	LastError  string
 	Attempts   []Attempt
-	Cause      Cause
+	Cause      *Cause // nil for none
 	Message    string // the last that an attempt said of itself
 	ResultURL  string
 	Holder     string // the remote worker that had the last attempt; "" for none
@@ -126,7 +126,7 @@ func (w *work) appendHistory(b []byte, j *Job, c *closing, tries int) []byte {
 		b = appendPastAttempts(b, j.Attempts, c.attempt)
 	}
 	if f&pastCause != 0 {
-		b = appendCause(b, &j.Cause)
+		b = appendCause(b, j.Cause)
 	}
 	if f&pastSaid != 0 {
 		b = appendText(appendText(b, j.Message), j.ResultURL)
@@ -166,7 +166,7 @@ func pastFlags(j *Job, c *closing) uint64 {
 	set(c.generation != "", pastGeneration)
 	set(c.lastError(j) != "", pastError)
 	set(len(j.Attempts) > 0 || c.attempt != nil, pastAttempts)
-	set(!j.Cause.IsZero(), pastCause)
+	set(j.Cause != nil, pastCause)
 	set(j.Message != "" || j.ResultURL != "", pastSaid)
 	set(c.holder != "", pastHolder)
 	return f

@@ -40,7 +40,7 @@ func (n *New) more() uint64 {
 		{n.SerialKey != "", mailSerial},
 		{len(n.WaitsFor) > 0, mailWaits},
 		{!n.ExpireAt.IsZero(), mailExpireAt},
-		{!n.Cause.IsZero(), mailCause},
+		{n.Cause != nil, mailCause},
 		{n.Needs != Needs{}, mailNeeds},
 		{n.NoRetry, mailNoRetry},
 		{n.Rules != nil, mailRules},
@@ -111,7 +111,7 @@ func appendMore(b []byte, n *New) []byte {
 		b = appendTime(b, ceilMilli(n.ExpireAt))
 	}
 	if f&mailCause != 0 {
-		b = appendCause(b, &n.Cause)
+		b = appendCause(b, n.Cause)
 	}
 	if f&mailNeeds != 0 {
 		b = appendNeeds(b, n.Needs)

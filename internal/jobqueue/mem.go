@@ -65,7 +65,7 @@ type Claim struct {
 	waited   bool // others wait for its job since it was claimed
 	orderly  bool // stored as cut short by an orderly stop
 
-	storedDeadline time.Time     // as the running key has it
+	storedDeadline int64         // as the running key has it, in milliseconds
 	said           bool          // Progress was changed since it was stored
 	saidAt         time.Duration // when Progress was stored last, on the monotonic clock
 }
@@ -252,7 +252,7 @@ func (m *Mem) end(c *Claim) {
 
 func (m *Mem) stored(c *Claim) {
 	c.Storing = false
-	c.storedDeadline, c.said = c.Deadline, false
+	c.storedDeadline, c.said = orEpoch(c.Deadline).UnixMilli(), false
 	if !c.Stored {
 		c.Stored = true
 		m.unmemory(c.Job.Pair)

@@ -42,7 +42,7 @@ func (m *Mem) Unsaved(now time.Duration) []*Claim {
 		if c.ended || !c.Stored || c.Storing {
 			continue
 		}
-		if !c.Deadline.Equal(c.storedDeadline) || c.said && now-c.saidAt >= progressEvery {
+		if c.moved() || c.said && now-c.saidAt >= progressEvery {
 			list = append(list, c)
 		}
 	}
@@ -54,4 +54,7 @@ func (m *Mem) Unsaved(now time.Duration) []*Claim {
 }
 
 // outdated reports whether what is stored of a claim is not what is known.
-func (c *Claim) outdated() bool { return c.said || !c.Deadline.Equal(c.storedDeadline) }
+func (c *Claim) outdated() bool { return c.said || c.moved() }
+
+// moved reports whether the deadline is another one than is stored.
+func (c *Claim) moved() bool { return orEpoch(c.Deadline).UnixMilli() != c.storedDeadline }

@@ -318,15 +318,17 @@ func (w *work) applyRules(j *Job, r *Rules) {
 	if j.Key == "" {
 		return
 	}
-	j.Dedup, j.DedupFor = r.dedup()
-	switch j.Dedup {
+	mode, pause := r.dedup()
+	switch mode {
 	case DedupNone:
-		j.Key, j.Dedup = "", DedupKeep
+		j.Key = ""
 	case DedupDebounce:
-		if release := ceilMilli(w.wall.Add(j.DedupFor)); release.After(j.RunAt) {
+		if release := ceilMilli(w.wall.Add(pause)); release.After(j.RunAt) {
 			j.RunAt = release
 		}
-		j.First = j.RunAt
+		j.Twins = &TwinRule{Mode: mode, For: pause, First: j.RunAt}
+	case DedupReplace, DedupWindow:
+		j.Twins = &TwinRule{Mode: mode, For: pause}
 	default:
 	}
 }
@@ -362,8 +364,8 @@ func (n *New) check(i int) error {
 		return fault.Newf(fault.TooLarge, "jobs[%d].payload: %d bytes, at most %d beside the record", i, len(n.Payload), MaxInline)
 	case len(n.SerialKey) > MaxText:
 		return fault.Field(field("serial"), "has %d bytes, at most %d", len(n.SerialKey), MaxText)
-	case len(n.Cause.Parent) > MaxCause || len(n.Cause.Chain) > MaxChain:
-		return fault.Field(field("cause"), "has %d bytes and %d links, at most %d and %d", len(n.Cause.Parent), len(n.Cause.Chain), MaxCause, MaxChain)
+	case n.Cause != nil && (n.Cause.Parent == "" || len(n.Cause.Parent) > MaxCause || len(n.Cause.Chain) > MaxChain):
+		return fault.Field(field("cause"), "has an id of %d bytes and %d links, at most %d and %d", len(n.Cause.Parent), len(n.Cause.Chain), MaxCause, MaxChain)
 	case !(n.Needs.Cores >= 0 && n.Needs.Cores <= maxCores) || n.Needs.Memory < 0:
 		return fault.Field(field("needs"), "%v cores and %d bytes are impossible", n.Needs.Cores, n.Needs.Memory)
 	case n.Blob.Size < 0 || n.Blob.Size > MaxChunks*ChunkSize:

@@ -41,7 +41,8 @@ func appendCause(b []byte, c *Cause) []byte {
 	return b
 }
 
-func (r *reader) cause() (c Cause) {
+func (r *reader) cause() *Cause {
+	c := &Cause{}
 	c.Parent, c.Depth = r.text(), r.small()
 	n := r.count(8)
 	if c.Parent == "" || n > MaxChain {

@@ -35,7 +35,7 @@ const (
 	hasCause
 	hasNeeds
 	hasSaid
-	hasDedup
+	hasTwins
 	hasFirst
 	isNoRetry
 	isAtMostOnce
@@ -82,11 +82,11 @@ func (j *Job) rareFlags() uint64 {
 	set(j.SerialKey != "", hasSerial)
 	set(len(j.WaitsFor) > 0, hasWaits)
 	set(!j.ExpireAt.IsZero(), hasExpireAt)
-	set(!j.Cause.IsZero(), hasCause)
+	set(j.Cause != nil, hasCause)
 	set(j.Needs != Needs{}, hasNeeds)
 	set(j.Message != "" || j.ResultURL != "", hasSaid)
-	set(j.Dedup != DedupKeep, hasDedup)
-	set(!j.First.IsZero(), hasFirst)
+	set(j.Twins != nil, hasTwins)
+	set(j.Twins != nil && !j.Twins.First.IsZero(), hasFirst)
 	set(j.NoRetry, isNoRetry)
 	set(j.AtMostOnce, isAtMostOnce)
 	set(j.Exclusive, isExclusive)
@@ -168,8 +168,11 @@ func appendOptional(b []byte, j *Job, f uint64) []byte {
 
 // rareSize is about what the rare fields add to a record.
 func (j *Job) rareSize() int {
-	return 96 + len(j.SerialKey) + ident.SuffixLen*len(j.WaitsFor) + len(j.Cause.Parent) + 8*len(j.Cause.Chain) +
-		len(j.Message) + len(j.ResultURL)
+	n := 96 + len(j.SerialKey) + ident.SuffixLen*len(j.WaitsFor) + len(j.Message) + len(j.ResultURL)
+	if j.Cause != nil {
+		n += len(j.Cause.Parent) + 8*len(j.Cause.Chain)
+	}
+	return n
 }
 
 func appendRare(b []byte, j *Job, f uint64) []byte {
@@ -183,7 +186,7 @@ func appendRare(b []byte, j *Job, f uint64) []byte {
 		b = appendTime(b, j.ExpireAt)
 	}
 	if f&hasCause != 0 {
-		b = appendCause(b, &j.Cause)
+		b = appendCause(b, j.Cause)
 	}
 	if f&hasNeeds != 0 {
 		b = appendNeeds(b, j.Needs)
@@ -191,11 +194,11 @@ func appendRare(b []byte, j *Job, f uint64) []byte {
 	if f&hasSaid != 0 {
 		b = appendText(appendText(b, j.Message), j.ResultURL)
 	}
-	if f&hasDedup != 0 {
-		b = binary.AppendUvarint(append(b, byte(j.Dedup)), uint64(j.DedupFor.Milliseconds())) //nolint:gosec // positive
+	if f&hasTwins != 0 {
+		b = appendMillis(append(b, byte(j.Twins.Mode)), j.Twins.For)
 	}
 	if f&hasFirst != 0 {
-		b = appendTime(b, j.First)
+		b = appendTime(b, j.Twins.First)
 	}
 	return b
 }
@@ -296,13 +299,14 @@ func (r *reader) rare(j *Job, f uint64) {
 		j.Message, j.ResultURL = r.text(), r.text()
 		r.bad = r.bad || j.Message == "" && j.ResultURL == ""
 	}
-	if f&hasDedup != 0 {
-		j.Dedup, j.DedupFor = Dedup(r.byte()), r.millis()
-		r.bad = r.bad || j.Dedup == DedupKeep || j.Dedup >= dedups
+	if f&hasTwins != 0 {
+		j.Twins = &TwinRule{Mode: Dedup(r.byte()), For: r.millis()}
+		r.bad = r.bad || j.Twins.Mode == DedupKeep || j.Twins.Mode >= dedups
+		if f&hasFirst != 0 {
+			j.Twins.First = r.time()
+		}
 	}
-	if f&hasFirst != 0 {
-		j.First = r.time()
-	}
+	r.bad = r.bad || f&hasFirst != 0 && j.Twins == nil
 	j.NoRetry, j.AtMostOnce, j.Exclusive = f&isNoRetry != 0, f&isAtMostOnce != 0, f&isExclusive != 0
 	j.Chained, j.Waited = f&isChained != 0, f&isWaited != 0
 }

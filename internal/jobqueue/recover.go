@@ -43,7 +43,7 @@ func (Domain) Open(o partition.Opening) (mem any, first []partition.Command) {
 			Job:   &Job{ID: r.ID, Pair: r.Pair, State: Ready, Band: r.Band, Seq: r.Seq},
 			Start: r.Start, Deadline: r.Deadline, Attempts: r.Attempts, Stored: true, found: true,
 			Exclusive: r.Exclusive, AtMostOnce: r.AtMostOnce, Holder: r.Holder, Progress: r.Progress, Cancelled: r.Cancelled,
-			orderly: r.Orderly, storedDeadline: r.Deadline,
+			orderly: r.Orderly, storedDeadline: orEpoch(r.Deadline).UnixMilli(),
 		})
 		// A page is read and written back whole.
 		if len(page) >= MaxPage || size+r.Size > pageBytes {

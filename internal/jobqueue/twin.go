@@ -21,7 +21,7 @@ func (w *work) takeKey(j *Job, key kv.Key) (twin *Job) {
 	case ok && holder.ID == j.ID:
 		return nil
 	case ok && !holder.Until.IsZero():
-		if j.Dedup == DedupWindow && w.now.Before(holder.Until) {
+		if j.Twins.mode() == DedupWindow && w.now.Before(holder.Until) {
 			return &Job{ID: holder.ID, Pair: j.Pair, State: Done}
 		}
 	case ok:
@@ -84,7 +84,7 @@ func (w *work) keepWindow(j *Job, held bool) {
 			return
 		}
 	}
-	until := ceilMilli(w.now.Add(j.DedupFor))
+	until := ceilMilli(w.now.Add(j.Twins.For))
 	w.tx.Set(key, encodeDoneTwin(j.ID, until))
 	w.tx.Set(twinExpiryKey(w.p, until, j.Pair, tuple.Hash(j.Key)), []byte{})
 }
@@ -98,7 +98,7 @@ func (w *work) mergeInto(twin, j *Job, due time.Time) {
 		return
 	}
 	w.handOver(j, twin)
-	if twin.Dedup == DedupReplace || twin.Dedup == DedupDebounce {
+	if twin.Twins.mode() == DedupReplace || twin.Twins.mode() == DedupDebounce {
 		due, j.RunAt = twin.Due, twin.RunAt // their release is the newest one's
 	}
 	w.merge(twin, j, due)
@@ -110,12 +110,12 @@ func (w *work) arriveTwin(twin, j *Job, key kv.Key) (merged bool) {
 	switch {
 	case twin.State == Done:
 		w.removeBlob(j)
-	case j.Dedup == DedupReplace:
+	case j.Twins.mode() == DedupReplace:
 		w.handOver(twin, j)
 		w.drop(twin, closing{state: Duplicate, twin: j.ID})
 		w.tx.Set(key, append(w.grab(ident.SuffixLen), j.ID[:]...))
 		return false
-	case j.Dedup == DedupDebounce:
+	case j.Twins.mode() == DedupDebounce:
 		w.debounce(twin, j)
 	default:
 		// A twin in back-off is due at once: its own release has passed.
@@ -129,12 +129,12 @@ const debounceMost = 10
 
 // debounce merges an arriving job into its twin and puts the release off.
 func (w *work) debounce(twin, j *Job) {
-	first := twin.First
-	if first.IsZero() {
-		first = twin.Created
+	first := twin.Created
+	if twin.Twins != nil && !twin.Twins.First.IsZero() {
+		first = twin.Twins.First
 	}
 	release := j.RunAt // the pause from now, or later where the job says so
-	if most := first.Add(debounceMost * j.DedupFor); most.Before(release) {
+	if most := first.Add(debounceMost * j.Twins.For); most.Before(release) {
 		release = most
 	}
 	if twin.State == Ready && !release.After(w.wall) {
@@ -144,8 +144,8 @@ func (w *work) debounce(twin, j *Job) {
 	before := *twin
 	twin.Root = mergeRoots(twin.Root, j.Root, true)
 	w.takeBytes(twin, j)
-	twin.Band, twin.RunAt, twin.First = min(twin.Band, j.Band), release, first
-	twin.Dedup, twin.DedupFor = j.Dedup, j.DedupFor
+	twin.Band, twin.RunAt = min(twin.Band, j.Band), release
+	twin.Twins = &TwinRule{Mode: DedupDebounce, For: j.Twins.For, First: first}
 	if twin.State == Blocked {
 		w.save(twin)
 		return

@@ -58,12 +58,19 @@ type Job struct {
 	Pair
 	State     State
 	Band      Band
-	Seq       uint64 // place: in the ready order, fresh each time; among the dead; 0 when Delayed
-	Enq       uint64 // place in the order of arrival, of the newest event that the job stands for
-	Key       string // de-duplication key, "" for none
-	Root      Root
-	Domain    string // meta.domain of the event, "" for jobs of the API
-	FromEvent bool   // the payload is an event, byte for byte
+	FromEvent bool // the payload is an event, byte for byte
+
+	NoRetry    bool // a failure is final
+	AtMostOnce bool // see Rules
+	Exclusive  bool // see Rules
+	Chained    bool // it has its place in the chain of its SerialKey; its first, unless Blocked
+	Waited     bool // others wait for it, or did
+
+	Seq    uint64 // place: in the ready order, fresh each time; among the dead; 0 when Delayed
+	Enq    uint64 // place in the order of arrival, of the newest event that the job stands for
+	Key    string // de-duplication key, "" for none
+	Root   Root
+	Domain string // meta.domain of the event, "" for jobs of the API
 
 	Created time.Time // receive stamp
 	RunAt   time.Time // not before; zero for at once
@@ -84,19 +91,26 @@ type Job struct {
 	SerialKey string         // of the jobs of a queue with one, one goes at a time; "" for none
 	WaitsFor  []ident.Suffix // jobs of the wiki that it waits for, or waited for; the first MaxShown
 	ExpireAt  time.Time      // not begun after; zero for never
-	Cause     Cause
+	Cause     *Cause         // nil for none
 	Needs     Needs
 	Message   string // the last that an attempt said of itself
 	ResultURL string
+	Twins     *TwinRule // nil: DedupKeep
+}
 
-	Dedup      Dedup         // what its rules said of twins
-	DedupFor   time.Duration // the window, or the pause of a debounce
-	First      time.Time     // of a debounce: the release as it was before anything was merged
-	NoRetry    bool          // a failure is final
-	AtMostOnce bool          // see Rules
-	Exclusive  bool          // see Rules
-	Chained    bool          // it has its place in the chain of its SerialKey; its first, unless Blocked
-	Waited     bool          // others wait for it, or did
+// TwinRule is what its rules said of a job's twins when it arrived. It is not changed.
+type TwinRule struct {
+	Mode  Dedup         // not DedupKeep
+	For   time.Duration // the window, or the pause of a debounce
+	First time.Time     // of a debounce: the release as it was before anything was merged; else zero
+}
+
+// mode returns the mode of de-duplication of a job.
+func (t *TwinRule) mode() Dedup {
+	if t == nil {
+		return DedupKeep
+	}
+	return t.Mode
 }
 
 // BlobRef names a payload in blocks, stored in earlier commits by StoreBlob.
@@ -146,7 +160,7 @@ type New struct {
 	SerialKey string
 	WaitsFor  []ident.Suffix // of the same wiki; an id that has no record has ended
 	ExpireAt  time.Time
-	Cause     Cause
+	Cause     *Cause
 	Needs     Needs
 	NoRetry   bool
 	Rules     *Rules // nil: the zero value
