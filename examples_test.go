@@ -64,10 +64,33 @@ func TestConfigurationsInDocumentsAreRight(t *testing.T) {
 	}
 }
 
-// loadExample loads a configuration, with files where it expects secrets.
+// layExampleSchemas makes the folder of schemas that a configuration names, and the schemas in it.
+func layExampleSchemas(t *testing.T, dir, text string) {
+	t.Helper()
+	folder := regexp.MustCompile(`\bfolder: *([\w./-]+)`).FindStringSubmatch(text)
+	if folder == nil {
+		return
+	}
+	dir = filepath.Join(dir, filepath.FromSlash(folder[1]))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\bschema: *([\w./-]+)`).FindAllStringSubmatch(text, -1) {
+		file := filepath.Join(dir, filepath.FromSlash(m[1])+".json")
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// loadExample loads a configuration, with files where it expects secrets and schemas.
 func loadExample(t *testing.T, text string) error {
 	t.Helper()
 	dir := t.TempDir()
+	layExampleSchemas(t, dir, text)
 	secret := regexp.MustCompile(`(secret_file: *)([\w./-]+)`)
 	text = secret.ReplaceAllStringFunc(text, func(s string) string {
 		m := secret.FindStringSubmatch(s)

@@ -20,4 +20,17 @@ type EventContext struct {
 	Message string `json:"message"`
 	// Index is the event's place in the body, from 0.
 	Index int `json:"index"`
+	// The rest is there when the event is not valid under a schema.
+	Name       string           `json:"name,omitempty"` // ValidationError
+	Errors     []EventViolation `json:"errors,omitempty"`
+	ErrorsText string           `json:"errorsText,omitempty"`
+}
+
+// EventViolation is one thing that is wrong with an event, in the words of Ajv 6.
+type EventViolation struct {
+	Keyword    string         `json:"keyword"`
+	DataPath   string         `json:"dataPath"` // .meta.id; "" for the event itself
+	SchemaPath string         `json:"schemaPath"`
+	Params     map[string]any `json:"params"`
+	Message    string         `json:"message"`
 }

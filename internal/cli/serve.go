@@ -175,6 +175,9 @@ func showSummary(w io.Writer, s config.Summary) {
 		row("rcfeed", "udp %s", s.RCFeed)
 	}
 	row("queues", "%s", cmp.Or(strings.Join(s.Queues, ", "), "none by name: all as default"))
+	if s.Schemas > 0 {
+		row("schemas", "%d", s.Schemas)
+	}
 	row("cdn", "%s", describeCDN(s))
 	if len(s.PurgeWires) > 0 {
 		row("purges from", "%s", strings.Join(s.PurgeWires, ", "))

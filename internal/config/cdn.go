@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,24 +23,18 @@ type CDN struct {
 	// HTCPListen and PurgeListen are where wikis send purges to; "": nowhere.
 	HTCPListen  string
 	PurgeListen string
-	// AllowFrom are the networks, beside loopback, whose machines may send them.
+	// AllowFrom are the networks whose machines may send them, beside those that may; see MayPurge.
 	AllowFrom []netip.Prefix
 }
 
 // Purges reports whether there is anything to purge.
 func (c *CDN) Purges() bool { return len(c.Layers)+len(c.HTCP) > 0 }
 
-// Allowed reports whether a machine may send purges.
-func (c *CDN) Allowed(a netip.Addr) bool {
-	if a = a.Unmap(); a.IsLoopback() {
-		return true
-	}
-	for _, n := range c.AllowFrom {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
+// MayPurge reports whether purges of an address are taken: of loopback, of the networks that may
+// produce, and of those that may purge only.
+func (c *Config) MayPurge(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return c.MaySendPackets(addr) || slices.ContainsFunc(c.CDN.AllowFrom, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
 const (
@@ -70,9 +65,9 @@ func (r *reader) cdn(c *Config, n *yaml.Node, path string) {
 		{"htcp_listen", c.CDN.HTCPListen}, {"purge_listen", c.CDN.PurgeListen},
 	} {
 		at := under(path, x.key)
-		if n := listens[at]; n != nil && !isLoopback(x.address) && len(c.CDN.AllowFrom) == 0 {
+		if n := listens[at]; n != nil && !IsLoopback(x.address) && len(c.CDN.AllowFrom) == 0 && !c.packetsMayCome() {
 			r.fault(n, at, "%s can be reached from other machines, and nothing says which of them may purge; name their networks "+
-				"in cdn.allow_from, such as [10.0.0.0/8], or listen on 127.0.0.1", x.address)
+				"in cdn.allow_from or allow_from.produce, such as [10.0.0.0/8], or listen on 127.0.0.1", x.address)
 		}
 	}
 	r.circle(c, path, listens)
@@ -94,16 +89,6 @@ func (r *reader) circle(c *Config, path string, listens map[string]*yaml.Node) {
 			r.fault(n, at, "%s stands in cdn.htcp too: the service would purge itself without end", s)
 		}
 	}
-}
-
-// isLoopback reports whether only this machine reaches an address "host:port".
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // server reads an address "host:port".

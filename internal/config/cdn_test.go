@@ -33,13 +33,22 @@ cdn:
 		"127.0.0.1": true, "::1": true, "::ffff:127.0.0.1": true, "10.1.2.3": true, "::ffff:10.1.2.3": true, "192.0.2.7": true,
 		"192.0.2.8": false, "11.0.0.1": false, "2001:db8::1": true, "2001:db9::1": false,
 	} {
-		if got := c.CDN.Allowed(netip.MustParseAddr(address)); got != allowed {
-			t.Errorf("Allowed(%s) = %v", address, got)
+		if got := c.MayPurge(netip.MustParseAddr(address)); got != allowed {
+			t.Errorf("MayPurge(%s) = %v", address, got)
 		}
 	}
 	s := c.Summary()
 	if s.Receivers != 2 || len(s.PurgeWires) != 2 {
 		t.Errorf("the summary is %+v", s)
+	}
+}
+
+func TestNetworksThatMayProduceMayPurge(t *testing.T) {
+	c := load(t, "cdn: {htcp_listen: \"0.0.0.0:4827\"}\nallow_from: {produce: [10.0.0.0/8], read: [192.0.2.0/24]}\n", nil)
+	for address, may := range map[string]bool{"10.1.2.3": true, "127.0.0.1": true, "192.0.2.1": false} {
+		if got := c.MayPurge(netip.MustParseAddr(address)); got != may {
+			t.Errorf("MayPurge(%s) = %v", address, got)
+		}
 	}
 }
 

@@ -58,6 +58,8 @@ type Config struct {
 	Tags   map[string]Limit
 	CDN    CDN
 	Access Access
+	// Schemas are what events are checked against.
+	Schemas Schemas
 	// RCFeedListen is the address of the UDP packets by which stock wikis tell of edits; "": none.
 	RCFeedListen string
 
@@ -142,7 +144,7 @@ func (r *reader) parse(text []byte) *Config {
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return c
 	}
-	var queues, listen, rcfeed *yaml.Node
+	var queues, listen, rcfeed, cdn *yaml.Node
 	who := r.accessReader(c)
 	fields := who.fields()
 	maps.Copy(fields, map[string]field{
@@ -153,7 +155,8 @@ func (r *reader) parse(text []byte) *Config {
 		"wikis":         func(n *yaml.Node, path string) { r.wikis(c, n, path) },
 		"queues":        func(n *yaml.Node, _ string) { queues = n },
 		"tags":          func(n *yaml.Node, path string) { r.tags(c, n, path) },
-		"cdn":           func(n *yaml.Node, path string) { r.cdn(c, n, path) },
+		"cdn":           func(n *yaml.Node, _ string) { cdn = n },
+		"schemas":       func(n *yaml.Node, path string) { r.schemas(c, n, path) },
 	})
 	r.object(doc.Content[0], "", fields)
 	who.finish()
@@ -166,6 +169,9 @@ func (r *reader) parse(text []byte) *Config {
 	if queues != nil {
 		r.queues(c, queues, "queues")
 	}
+	if cdn != nil {
+		r.cdn(c, cdn, "cdn")
+	}
 	c.Shared = shared(doc.Content[0])
 	return c
 }
@@ -175,7 +181,7 @@ func shared(n *yaml.Node) []byte {
 	all := *n
 	all.Content = nil
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i].Value; key != "listen" && key != "data" && key != "rcfeed_listen" {
+		if key := n.Content[i].Value; key != "listen" && key != "data" {
 			all.Content = append(all.Content, n.Content[i], n.Content[i+1])
 		}
 	}

@@ -30,4 +30,5 @@
 //	limits.go   rates, tags, needs, classes  gates.go    what other queues have to say
 //	semantics.go  twins, expiry, order      work.go     queues with a runner of their own
 //	access.go   tokens and networks          stock.go    wikis without an extension of ours
+//	schemas.go  what events are checked against
 package config

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,7 +28,7 @@ type field func(n *yaml.Node, path string)
 
 // under returns the path of a key below another; a key that would be mistaken is quoted.
 func under(path, key string) string {
-	if strings.ContainsAny(key, ". \t\n:") || key == "" || strings.ContainsFunc(key, func(c rune) bool { return !unicode.IsPrint(c) }) {
+	if strings.ContainsAny(key, ". \t\n:") || key == "" {
 		key = strconv.Quote(key)
 	}
 	if path == "" {

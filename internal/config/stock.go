@@ -49,12 +49,16 @@ func (c *Config) checkRCFeedListen(addr string) error {
 	if host != "" && !isName(host) {
 		return fault.Field("rcfeed_listen", "%q has the host %q, which is neither a name nor an address", addr, host)
 	}
-	sends := func(n access.Network) bool { return n.Role == access.Produce }
-	if IsLoopback(addr) || slices.ContainsFunc(c.Access.Networks, sends) {
+	if IsLoopback(addr) || c.packetsMayCome() {
 		return nil
 	}
 	return fault.Field("rcfeed_listen", "%q can be reached from other machines, and nothing says which of them may send; "+
 		"a packet can carry no token: name their networks in allow_from.produce, such as [10.0.0.0/8], or listen on 127.0.0.1", addr)
+}
+
+// packetsMayCome reports whether there are networks that may produce.
+func (c *Config) packetsMayCome() bool {
+	return slices.ContainsFunc(c.Access.Networks, func(n access.Network) bool { return n.Role == access.Produce })
 }
 
 // MaySendPackets reports whether RCFeed packets of an address are taken: of loopback, and of the

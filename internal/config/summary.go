@@ -23,6 +23,7 @@ type Summary struct {
 	PurgeWires  []string       `json:"purge_wires"`
 	Rebound     string         `json:"rebound"`
 	RCFeed      string         `json:"rcfeed_listen"` // "" for none
+	Schemas     int            `json:"schemas"`       // that events are checked against
 	Warnings    []string       `json:"warnings"`
 }
 
@@ -58,6 +59,10 @@ func (c *Config) Summary() Summary {
 		s.Warnings = append(s.Warnings, "rcfeed_listen has no effect: no wiki has the runner special-runjobs")
 	}
 	s.Warnings = append(s.Warnings, c.CDN.warnings()...)
+	s.Warnings = append(s.Warnings, c.Schemas.warnings()...)
+	if c.Schemas.Set != nil {
+		s.Schemas = c.Schemas.Set.Len()
+	}
 	return s
 }
 

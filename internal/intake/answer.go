@@ -2,12 +2,14 @@ package intake
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"auwai/internal/event"
 	"auwai/internal/fault"
+	"auwai/internal/schema"
 )
 
 const (
@@ -58,6 +60,22 @@ type Context struct {
 	Message string `json:"message"`
 	// Index is the event's place in the body, from 0.
 	Index int `json:"index"`
+	// The rest is there when the event is not valid under a schema: the words of EventGate's validator.
+	Name       string             `json:"name,omitempty"`
+	Errors     []schema.Violation `json:"errors,omitempty"`
+	ErrorsText string             `json:"errorsText,omitempty"`
+}
+
+// validationError is the name that EventGate gives to what a schema refuses.
+const validationError = "ValidationError"
+
+// contextOf says what is wrong with an event itself.
+func contextOf(err error, index int) Context {
+	c := Context{Message: err.Error(), Index: index}
+	if wrong, ok := errors.AsType[*schema.InvalidError](err); ok {
+		c.Name, c.Errors, c.ErrorsText = validationError, wrong.Errors, wrong.Text()
+	}
+	return c
 }
 
 // Body returns what the answer's JSON is made of, nil when it has none. As EventGate does, the body
@@ -100,7 +118,7 @@ func (in *Intake) answer(entries []*entry) EventsResult {
 		case x.err == nil:
 			r.Accepted++
 		case x.bad:
-			r.Invalid = append(r.Invalid, Fault{"invalid", echo(x.item), Context{Message: x.err.Error(), Index: i}, x.err})
+			r.Invalid = append(r.Invalid, Fault{"invalid", echo(x.item), contextOf(x.err, i), x.err})
 		default:
 			again = again || repeatable(x.err)
 			r.Errors = append(r.Errors, Fault{"error", echo(x.item), Context{Message: words(x.err), Index: i}, x.err})

@@ -12,7 +12,7 @@
 // # One request
 //
 //	Admit ─▶ read the body ─▶ Events or Jobs
-//	                             │ cut and check each element by itself
+//	                             │ cut and check each element by itself, events under their schemas too
 //	                             │ wiki of each: database, configured domain, learned domain, domain
 //	                             │ unknown wikis are learned, at most 10,000
 //	                             ▼

@@ -15,6 +15,7 @@ import (
 	"auwai/internal/fault"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
+	"auwai/internal/schema"
 )
 
 // entry is one event of a request on its way.
@@ -107,6 +108,11 @@ func (in *Intake) take(ctx context.Context, entries []*entry, src Source) {
 			continue
 		}
 		x.index = i
+		if x.err = checkSchema(ctx, s, now, x.item.Event, src); x.err != nil {
+			// A schema that cannot be used is not the event's fault.
+			x.bad = !repeatable(x.err) && fault.KindOf(x.err) != fault.Conflict
+			continue
+		}
 		if x.err = in.plan(s, now, x, src); x.err != nil {
 			x.bad = true
 			continue
@@ -142,6 +148,16 @@ func (in *Intake) take(ctx context.Context, entries []*entry, src Source) {
 		})
 	}
 	_ = g.Wait() // errors stand at the entries
+}
+
+// checkSchema says what is wrong with an event under the schemas that it and its stream name.
+func checkSchema(ctx context.Context, s *Settings, now time.Time, e *event.Event, src Source) error {
+	if s.Schemas == nil {
+		return nil
+	}
+	return s.Schemas.Check(ctx, schema.Event{
+		Raw: e.Raw, Stream: e.Stream, Schema: e.Schema, Received: now, RequestID: src.RequestID,
+	})
 }
 
 // plan applies the built-in rules to one event.
@@ -241,7 +257,7 @@ func (s *Settings) band(queue string) jobqueue.Band {
 }
 
 func (in *Intake) checkQueue(field, queue string) error {
-	if err := event.CheckShown(field, queue); err != nil {
+	if err := event.CheckName(field, queue); err != nil {
 		return err
 	}
 	if strings.HasPrefix(queue, ownPrefix) {

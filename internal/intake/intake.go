@@ -14,6 +14,7 @@ import (
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
+	"auwai/internal/schema"
 )
 
 // PurgeQueue is the queue of jobs that purge one URL from the caches. Its payload is the
@@ -43,6 +44,7 @@ type Settings struct {
 	Rebound time.Duration            // a purge is done again after this; 0: never
 	Bands   map[string]jobqueue.Band // priorities of queues; Normal where nothing is said
 	NotKept map[string]bool          // streams that are not kept in the event log
+	Schemas *schema.Set              // what events are checked against; nil: nothing
 }
 
 // Hooks are called where something is worth counting. They do not block. Each may be nil.

@@ -5,16 +5,14 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"auwai/internal/config"
 	"auwai/internal/fault"
-	"auwai/internal/intake"
 	"auwai/internal/origin/cdnin"
-	"auwai/internal/telemetry"
 )
 
 // wires take purges from wikis that know nothing of Auwai. The zero value takes none.
@@ -28,11 +26,11 @@ type wires struct {
 }
 
 // openWires opens the sockets that the configuration names. What arrives waits in them until start.
-func openWires(ctx context.Context, o *Options, in *intake.Intake, m *telemetry.Metrics) (*wires, error) {
+func (s *service) openWires(ctx context.Context) (*wires, error) {
 	w := &wires{}
-	cdn := &o.Config.CDN
+	cdn := &s.o.Config.CDN
 	if cdn.PurgeListen != "" {
-		w.purge = cdnin.NewHTTP(wireConfig(o, cdn, in, m.Purges("http")))
+		w.purge = cdnin.NewHTTP(s.wireConfig("http"))
 		w.front = newFront(&http.Server{
 			Handler: w.purge, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 32 << 10,
@@ -43,7 +41,7 @@ func openWires(ctx context.Context, o *Options, in *intake.Intake, m *telemetry.
 		}
 	}
 	if cdn.HTCPListen != "" {
-		w.htcp = cdnin.NewHTCP(wireConfig(o, cdn, in, m.Purges("htcp")))
+		w.htcp = cdnin.NewHTCP(s.wireConfig("htcp"))
 		var err error
 		if w.socket, err = cdnin.ListenHTCP(ctx, cdn.HTCPListen); err != nil {
 			return nil, errors.Join(err, w.abandon())
@@ -52,10 +50,11 @@ func openWires(ctx context.Context, o *Options, in *intake.Intake, m *telemetry.
 	return w, nil
 }
 
-func wireConfig(o *Options, cdn *config.CDN, in *intake.Intake, count func(string, int)) cdnin.Config {
+func (s *service) wireConfig(wire string) cdnin.Config {
 	return cdnin.Config{
-		Intake: in, NewID: uuid.NewString, Now: func() time.Time { return time.Now().UTC() }, Allowed: cdn.Allowed,
-		Logger: o.Logger, OnPurges: count,
+		Intake: s.intake, NewID: uuid.NewString, Now: func() time.Time { return time.Now().UTC() },
+		Allowed: func(a netip.Addr) bool { return s.live.config().MayPurge(a) },
+		Logger:  s.o.Logger, OnPurges: s.metrics.Purges(wire),
 	}
 }
 
