@@ -15,6 +15,7 @@ type ServiceConfig struct {
 	Wikis       map[string]WikiConfig  `yaml:"wikis"`
 	Queues      map[string]QueueConfig `yaml:"queues,omitempty"`
 	CDN         *CDNConfig             `yaml:"cdn,omitempty"`
+	RCFeed      string                 `yaml:"rcfeed_listen,omitempty"`
 }
 
 // WikiConfig is one wiki of it.
@@ -22,7 +23,8 @@ type WikiConfig struct {
 	URL         string `yaml:"url"`
 	ScriptPath  string `yaml:"script_path,omitempty"`
 	Host        string `yaml:"host,omitempty"`
-	Runner      string `yaml:"runner"` // RunnerAuwai or RunnerEventBus
+	Runner      string `yaml:"runner"` // one of the constants below
+	Poll        string `yaml:"poll,omitempty"`
 	SecretFile  string `yaml:"secret_file,omitempty"`
 	Concurrency int    `yaml:"concurrency,omitempty"`
 }
@@ -48,6 +50,9 @@ type CDNConfig struct {
 const (
 	RunnerAuwai    = "auwai"    // the Auwai extension's endpoint, many jobs a request
 	RunnerEventBus = "eventbus" // the EventBus extension's own endpoint, one signed job a request
+
+	RunnerSpecialRunJobs = "special-runjobs" // the wiki's own table, no extension
+	RunnerEventBusRPC    = "eventbus-rpc"    // the farm's runner script, no signature
 )
 
 // write writes the configuration to a file.

@@ -35,15 +35,22 @@ const ScriptPath = "/w"
 
 // Options say what farm to make. Dir and Wikis are required.
 type Options struct {
-	Dir       string   // everything is made under this folder; it must exist
-	Wikis     []string // database names; the host of each is NAME.localhost
-	Pages     int      // pages per wiki that use the nested template; default 200
-	Mark      string   // the text that Template:Inner shows at first; default "first-mark"
-	Extension string   // folder of the Auwai extension; empty: MediaWiki's own queue and purging
-	AuwaiURL  string   // base URL of the service, for the extension
-	WebPort   int      // PHP's server; 0: a free one
-	CachePort int      // Varnish; 0: a free one
-	Workers   int      // PHP workers, default 4
+	Dir       string          // everything is made under this folder; it must exist
+	Wikis     []string        // database names; the host of each is NAME.localhost
+	Pages     int             // pages per wiki that use the nested template; default 200
+	Mark      string          // the text that Template:Inner shows at first; default "first-mark"
+	Extension string          // folder of the Auwai extension; empty: MediaWiki's own queue and purging
+	AuwaiURL  string          // base URL of the service, for the extension
+	WebPort   int             // PHP's server; 0: a free one
+	CachePort int             // Varnish; 0: a free one
+	Workers   int             // PHP workers, default 4
+	Feeds     map[string]Feed // by wiki: where it tells of its changes
+}
+
+// Feed is an entry of MediaWiki's $wgRCFeeds.
+type Feed struct {
+	URI       string `json:"uri"`       // udp://127.0.0.1:PORT, or with /PREFIX
+	Formatter string `json:"formatter"` // a class, such as JSONRCFeedFormatter
 }
 
 // Farm is a set of real wikis. Its methods may be called concurrently, except Close.
@@ -301,6 +308,7 @@ type farmWiki struct {
 	Cache        string `json:"cache"`
 	Spool        string `json:"spool"`
 	Log          string `json:"log"`
+	Feed         *Feed  `json:"feed"`
 }
 
 func (f *Farm) settingsFile() string { return filepath.Join(f.options.Dir, "settings.php") }
@@ -317,10 +325,14 @@ func (f *Farm) writeSettings() error {
 	for _, wiki := range f.wikis {
 		home := filepath.Dir(wiki.dataDir)
 		file.Hosts[wiki.Host] = wiki.Name
+		var feed *Feed
+		if f, ok := f.options.Feeds[wiki.Name]; ok {
+			feed = &f
+		}
 		file.Wikis[wiki.Name] = farmWiki{
 			Server: wiki.Server, SecretFile: wiki.SecretFile, ReadOnlyFile: wiki.ReadOnlyFile,
 			Data: wiki.dataDir, Cache: filepath.Join(home, "cache"),
-			Spool: filepath.Join(home, "spool"), Log: wiki.LogFile,
+			Spool: filepath.Join(home, "spool"), Log: wiki.LogFile, Feed: feed,
 		}
 	}
 	text, err := json.MarshalIndent(file, "", "\t")

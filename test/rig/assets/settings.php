@@ -97,6 +97,16 @@ foreach ( [ 'exception', 'error', 'fatal', 'Auwai', 'runJobs', 'JobQueue' ] as $
 	$wgDebugLogGroups[$rigChannel] = $rigWiki['log'];
 }
 
+if ( isset( $rigWiki['feed'] ) ) {
+	$wgRCFeeds['rig'] = [
+		'class' => UDPRCFeedEngine::class,
+		'uri' => $rigWiki['feed']['uri'],
+		'formatter' => $rigWiki['feed']['formatter'],
+		'add_interwiki_prefix' => false,
+		'omit_bots' => false,
+	];
+}
+
 // While it is filled, a wiki has its own queue and nobody to purge. Without the extension it keeps
 // that queue and purges the cache itself.
 $rigPlain = getenv( 'RIG_PLAIN' ) !== false;
