@@ -153,7 +153,7 @@ func idOf(ts *testscript.TestScript, neg bool, args []string) {
 func TestEveryCommandExplainsItself(t *testing.T) {
 	for _, c := range []string{
 		"serve", "check", "version", "keys", "queues ls", "jobs ls", "jobs show", "jobs retry", "jobs cancel",
-		"dead ls", "emit", "tokens new", "bench queue", "bench intake",
+		"dead ls", "emit", "tokens new", "completion", "bench queue", "bench intake",
 	} {
 		var out, errs strings.Builder
 		args := append(strings.Fields(c), "--help")

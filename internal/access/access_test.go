@@ -58,7 +58,9 @@ func TestLoopbackHasEveryRoleUntilThereAreTokensOrItIsNamed(t *testing.T) {
 		"loopback named": {policy(t, nil, network("127.0.0.0/8", access.Read)), []string{"read"}, []string{"read"}, nil, nil},
 		"tokens, and loopback named": {
 			policy(t, a, network("127.0.0.0/8", access.Admin), network("10.0.0.0/8", access.Run), network("10.1.0.0/16", access.Produce)),
-			all, all, []string{"produce", "run"}, nil,
+			all, all,
+			[]string{"produce", "run"},
+			nil,
 		},
 		"everybody": {policy(t, a, network("0.0.0.0/0", access.Produce)), []string{"produce"}, []string{"produce"}, []string{"produce"}, []string{"produce"}},
 	} {

@@ -65,7 +65,7 @@ func New(tokens []Token, networks []Network) (*Policy, error) {
 		}
 	}
 	for i := range p.byRoles {
-		p.byRoles[i].roles = Roles(i) //nolint:gosec // of 16
+		p.byRoles[i].roles = Roles(i)
 	}
 	return p, nil
 }

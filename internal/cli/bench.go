@@ -16,6 +16,22 @@ func (a *app) bench() *cobra.Command {
 	return noun("bench", "Measure this machine", a.benchQueue(), a.benchIntake())
 }
 
+// amount is the value of a flag that counts something.
+type amount struct {
+	flag string
+	n    int
+}
+
+// positive refuses the first amount that is not at least 1.
+func positive(amounts ...amount) error {
+	for _, m := range amounts {
+		if m.n < 1 {
+			return usage("--%s is %d; at least 1 is expected", m.flag, m.n)
+		}
+	}
+	return nil
+}
+
 func (a *app) benchQueue() *cobra.Command {
 	o := BenchQueueOptions{}
 	c := &cobra.Command{
@@ -28,10 +44,11 @@ single records gives the figure to compare with. The last line sums it up.`,
   auwai bench queue --jobs 500000 --batch 100 --producers 16 --json`,
 		Args: args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			for name, n := range map[string]int{"jobs": o.Jobs, "batch": o.Batch, "producers": o.Producers, "consumers": o.Consumers, "wikis": o.Wikis} {
-				if n < 1 {
-					return usage("--%s is %d; at least 1 is expected", name, n)
-				}
+			if err := positive(
+				amount{"jobs", o.Jobs}, amount{"batch", o.Batch}, amount{"producers", o.Producers},
+				amount{"consumers", o.Consumers}, amount{"wikis", o.Wikis},
+			); err != nil {
+				return err
 			}
 			if o.Payload < 2 {
 				return usage("--payload is %d; at least 2 bytes are expected", o.Payload)
@@ -43,7 +60,7 @@ single records gives the figure to compare with. The last line sums it up.`,
 				return errors.New("this program was built without the benchmark")
 			}
 			o.JSON = a.json
-			return a.deps.BenchQueue(c.Context(), o, a.stdout)
+			return flagFault(c, a.deps.BenchQueue(c.Context(), o, a.stdout))
 		},
 	}
 	c.Flags().IntVar(&o.Jobs, "jobs", 200_000, "jobs of each phase")
@@ -71,10 +88,8 @@ service's log, in the stream ` + benchStream + ` of the wiki ` + benchWiki + `, 
   auwai bench intake --server http://127.0.0.1:8192 --events 5000`,
 		Args: args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			for name, n := range map[string]int{"events": l.Events, "batch": l.Batch, "producers": l.Producers} {
-				if n < 1 {
-					return usage("--%s is %d; at least 1 is expected", name, n)
-				}
+			if err := positive(amount{"events", l.Events}, amount{"batch", l.Batch}, amount{"producers", l.Producers}); err != nil {
+				return err
 			}
 			if own = !c.Flags().Changed("server"); own {
 				stop, err := a.startOwn(c, dir)

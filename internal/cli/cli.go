@@ -103,7 +103,7 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // ours has examples, and names of the running service
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON, as the API has it")
 	root.AddGroup(
 		&cobra.Group{ID: groupService, Title: "The service"},
@@ -112,7 +112,8 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 	)
 	add(root, groupService, a.serve(), a.check(), a.version())
 	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.maintenance(), a.emit())
-	add(root, groupTools, a.tokens(), a.bench(), a.keys())
+	add(root, groupTools, a.tokens(), a.bench(), a.keys(), a.completion())
+	a.completeAll(root)
 	return root
 }
 

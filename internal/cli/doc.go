@@ -19,6 +19,7 @@
 //   - Nothing is read from the environment but AUWAI_SERVER and AUWAI_TOKEN.
 //   - No token is in what is written, but the one that "tokens new" has just made.
 //   - A command ends when its context ends.
+//   - Completion asks the service for half a second at most, and says nothing of what goes wrong.
 //
 // # Files
 //
@@ -28,4 +29,5 @@
 //	table.go   tables and times                bench.go   bench queue, bench intake
 //	queues.go  queues ls                       load.go    the load of bench intake
 //	connect.go the client and its token        tokens.go  tokens new
+//	completion.go  scripts for shells, names from the service
 package cli

@@ -15,6 +15,7 @@ import (
 
 	"auwai/client"
 	"auwai/internal/config"
+	"auwai/internal/fault"
 )
 
 // The exit codes.
@@ -84,6 +85,14 @@ func flagError(c *cobra.Command, err error) error {
 		expected = "true or false"
 	}
 	return usage("--%s is %q; %s is expected", m[2], oneLine(m[1], 80), expected)
+}
+
+// flagFault makes a wrong option, which what does the work has found, an error of the flag of its name.
+func flagFault(c *cobra.Command, err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Invalid && c.Flags().Lookup(f.Field) != nil {
+		return usage("--%s %s", f.Field, f.Text)
+	}
+	return err
 }
 
 // words is the text of an error; a connection that failed is told without its inner parts.

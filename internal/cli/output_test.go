@@ -35,6 +35,21 @@ func TestAgesAreWrittenAsPeopleSayThem(t *testing.T) {
 	}
 }
 
+func TestAWrongOptionOfTheBenchmarkIsToldByItsFlag(t *testing.T) {
+	var out, errs strings.Builder
+	for want, args := range map[string][]string{
+		"--jobs is 100000001, must be 1 to 100000000": {"--jobs", "100000001"},
+		"--batch is 0; at least 1 is expected":        {"--batch", "0", "--wikis", "0"},
+		"--sync is \"lazy\"; durable or relaxed":      {"--sync", "lazy"},
+	} {
+		errs.Reset()
+		code := Run(t.Context(), append([]string{"bench", "queue"}, args...), strings.NewReader(""), &out, &errs, Service())
+		if code != exitUsage || !strings.Contains(errs.String(), "auwai bench queue: "+want) {
+			t.Errorf("%v: code %d: %s", args, code, errs.String())
+		}
+	}
+}
+
 func TestACellIsOneLine(t *testing.T) {
 	for text, want := range map[string]string{"a\n b\t c": "a b c", strings.Repeat("ü", 12): strings.Repeat("ü", 9) + "…"} {
 		if got := oneLine(text, 10); got != want {

@@ -181,7 +181,7 @@ func shared(n *yaml.Node) []byte {
 	all := *n
 	all.Content = nil
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i].Value; key != "listen" && key != "data" {
+		if key := n.Content[i].Value; key != "listen" && key != "data" && key != "rcfeed_listen" {
 			all.Content = append(all.Content, n.Content[i], n.Content[i+1])
 		}
 	}

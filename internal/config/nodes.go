@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,7 +29,7 @@ type field func(n *yaml.Node, path string)
 
 // under returns the path of a key below another; a key that would be mistaken is quoted.
 func under(path, key string) string {
-	if strings.ContainsAny(key, ". \t\n:") || key == "" {
+	if strings.ContainsAny(key, ". \t\n:") || key == "" || strings.ContainsFunc(key, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		key = strconv.Quote(key)
 	}
 	if path == "" {

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/event"
 )
 
 // The kinds of runners that a wiki may have.
@@ -68,6 +70,8 @@ func (r *reader) name(key *yaml.Node, path, what string) bool {
 		r.fault(key, path, "the name of a %s has %d bytes; at most %d are allowed", what, len(s), maxName)
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
 		r.fault(key, path, "the name of a %s has control characters; remove them", what)
+	case turns(s):
+		r.fault(key, path, "the name of a %s has characters that turn the direction of what is read; remove them", what)
 	case what == "wiki" && strings.HasPrefix(s, "*"):
 		r.fault(key, path, "names that begin with * are Auwai's own; use the wiki's database name")
 	case key.Tag == "!!null" || key.Tag == "!!bool":
@@ -76,6 +80,12 @@ func (r *reader) name(key *yaml.Node, path, what string) bool {
 		return true
 	}
 	return false
+}
+
+// turns reports whether a name has a character that changes the direction of what is read.
+func turns(s string) bool {
+	_, yes := event.Turns(s)
+	return yes
 }
 
 func (r *reader) wikis(c *Config, n *yaml.Node, path string) {

@@ -38,6 +38,29 @@ func CheckName(field, s string) error {
 	return checkText(field, s, MaxName)
 }
 
+// CheckShown refuses what CheckName does, and characters that turn the direction of a text: a name of a
+// wiki or a queue stands beside others in lists and logs, where such a character would have what
+// follows be read as something else (Unicode UAX 9, section 2, explicit directional formatting).
+func CheckShown(field, s string) error {
+	if err := CheckName(field, s); err != nil {
+		return err
+	}
+	if r, turns := Turns(s); turns {
+		return fault.Field(field, "%q has %U, which turns the direction of what is read; remove it", Short(s), r)
+	}
+	return nil
+}
+
+// Turns returns the first character of a text that changes its direction, if there is one.
+func Turns(s string) (rune, bool) {
+	for _, r := range s {
+		if r >= utf8.RuneSelf && unicode.Is(unicode.Bidi_Control, r) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
 // CheckText refuses a text over MaxText, or with control characters.
 func CheckText(field, s string) error { return checkText(field, s, MaxText) }
 

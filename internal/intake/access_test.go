@@ -87,3 +87,21 @@ func TestAWikisTokenTeachesNoDomains(t *testing.T) {
 		t.Errorf("the event went elsewhere: %+v; aawiki has %+v", got, n.log("aawiki", "s"))
 	}
 }
+
+// A name with such a character would have what stands behind it in a list be read as something else.
+func TestNamesThatTurnTheDirectionOfATextAreRefused(t *testing.T) {
+	in := newIntake(newNode(t))
+	for _, c := range []string{"\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"} {
+		for _, body := range []string{`[{"queue":"q` + c + `","wiki":"aawiki","payload":1}]`, `[{"queue":"q","wiki":"aa` + c + `wiki","payload":1}]`} {
+			if r := jobs(t, in, body); r.Status != 400 || !strings.Contains(r.Places[0].Error, fmt.Sprintf("%U", []rune(c)[0])) {
+				t.Errorf("%q: %+v", body, r)
+			}
+		}
+		if r := events(t, in, jobEvent("1", "aa"+c+"wiki")); r.Status != 400 {
+			t.Errorf("an event of a wiki with %q: %+v", c, r)
+		}
+	}
+	if r := jobs(t, in, `[{"queue":"تحديث","wiki":"ויקי","payload":"\u202e"}]`); r.Status != 201 {
+		t.Errorf("names that are written from right to left: %+v", r)
+	}
+}

@@ -257,7 +257,7 @@ func (s *Settings) band(queue string) jobqueue.Band {
 }
 
 func (in *Intake) checkQueue(field, queue string) error {
-	if err := event.CheckName(field, queue); err != nil {
+	if err := event.CheckShown(field, queue); err != nil {
 		return err
 	}
 	if strings.HasPrefix(queue, ownPrefix) {

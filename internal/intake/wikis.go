@@ -56,7 +56,7 @@ func (w *wikis) learned(p farm.Pair) {
 
 // checkWiki refuses names that no wiki can have.
 func checkWiki(field, wiki string) error {
-	if err := event.CheckName(field, wiki); err != nil {
+	if err := event.CheckShown(field, wiki); err != nil {
 		return err
 	}
 	if strings.HasPrefix(wiki, "*") {

@@ -130,6 +130,7 @@ func (s *service) reload(ctx context.Context) {
 		s.log.Error("the configuration was not taken", "err", err)
 		return
 	}
+	s.waker.Set(stockWikis(cfg))
 	s.live.setTrouble(restartWords(old, cfg))
 	for _, warning := range cfg.Summary().Warnings {
 		s.log.Warn("configuration", "warning", warning)
@@ -158,6 +159,8 @@ func restartWords(old, cfg *config.Config) string {
 		return "data is " + cfg.Data + " now; it takes a restart, until then it stays " + old.Data
 	case old.CDN.HTCPListen != cfg.CDN.HTCPListen || old.CDN.PurgeListen != cfg.CDN.PurgeListen:
 		return "cdn.htcp_listen or cdn.purge_listen has changed; it takes a restart"
+	case old.RCFeedListen != cfg.RCFeedListen:
+		return "rcfeed_listen has changed; it takes a restart"
 	}
 	return ""
 }

@@ -179,8 +179,13 @@ func controlled(file *config.Config, controls []farm.Control) *config.Config {
 
 // baseQueue returns what holds for a queue without controls.
 func baseQueue(cfg *config.Config, name string) config.Queue {
-	if _, named := cfg.Queues[name]; !named && name == intake.PurgeQueue {
-		return purgeQueue()
+	if _, named := cfg.Queues[name]; !named {
+		switch name {
+		case intake.PurgeQueue:
+			return purgeQueue()
+		case intake.RunJobsQueue:
+			return runJobsQueue()
+		}
 	}
 	return cfg.Queue(name)
 }

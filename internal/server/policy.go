@@ -22,6 +22,7 @@ type policy struct {
 	pause *pauses
 	wikis runnersByKind
 	purge runner.Runner // nil: no caches
+	stock runner.Runner // of wake-ups
 	// queues are the runners that a queue may have instead of its wiki's.
 	queues runnersByKind
 }
@@ -34,10 +35,13 @@ func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy 
 	p := &policy{
 		cfg: cfg, pause: pausesOf(controls, time.Now()),
 		wikis: runnersByKind{
-			string(mwrunner.Auwai):    s.client.Runner(mwrunner.Auwai),
-			string(mwrunner.EventBus): s.client.Runner(mwrunner.EventBus),
+			string(mwrunner.Auwai):          s.client.Runner(mwrunner.Auwai),
+			string(mwrunner.EventBus):       s.client.Runner(mwrunner.EventBus),
+			string(mwrunner.EventBusRPC):    s.client.Runner(mwrunner.EventBusRPC),
+			string(mwrunner.SpecialRunJobs): s.client.Runner(mwrunner.SpecialRunJobs),
 		},
 		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger)},
+		stock:  s.waker.Runner(),
 	}
 	if cfg.CDN.Purges() {
 		p.purge = s.purgesFor(&cfg.CDN)
@@ -116,6 +120,10 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 		// Not by fmt: dispatch asks for each queue of thousands of wikis.
 		return `wiki "` + pair.Wiki + `" is not in the configuration; its jobs are kept until it is`
 	}
+	if w.Runner == config.RunnerSpecialRunJobs && pair.Queue != intake.RunJobsQueue {
+		return "the wiki's runner is special-runjobs, which runs what is in the wiki's own table and takes no jobs; " +
+			"they are kept until it has another runner"
+	}
 	return ""
 }
 
@@ -145,6 +153,9 @@ func (p *policy) runner(pair jobqueue.Pair) runner.Runner {
 	if kind := p.cfg.Queue(pair.Queue).Runner; kind != "" {
 		return p.queues[kind]
 	}
+	if pair.Queue == intake.RunJobsQueue {
+		return p.stock
+	}
 	if w := p.cfg.Wikis[pair.Wiki]; w != nil {
 		return p.wikis[w.Runner]
 	}
@@ -158,7 +169,7 @@ func wikiOf(cfg *config.Config, name string) (mwrunner.Wiki, bool) {
 		return mwrunner.Wiki{}, false
 	}
 	return mwrunner.Wiki{
-		URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret,
+		URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret, RPCPath: w.RPCPath,
 	}, true
 }
 

@@ -26,9 +26,11 @@ import (
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/pebblekv"
 	"auwai/internal/node"
+	"auwai/internal/origin/udp"
 	"auwai/internal/partition"
 	"auwai/internal/runner/mwrunner"
 	"auwai/internal/runner/purgerunner"
+	"auwai/internal/stock"
 	"auwai/internal/telemetry"
 	"auwai/internal/upkeep"
 )
@@ -126,6 +128,8 @@ type service struct {
 	spools  *spoolRounds
 	front   *front
 	wires   *wires
+	waker   *stock.Waker
+	feed    *udp.Receiver // nil: RCFeed packets are not taken
 
 	metrics   *telemetry.Metrics
 	inspector *inspect.Inspector
@@ -160,6 +164,11 @@ func (o *Options) build(ctx context.Context) (*service, error) {
 	if err == nil {
 		s.wires, err = s.openWires(ctx)
 	}
+	if err == nil {
+		if s.feed, err = s.openFeed(ctx); err != nil {
+			err = errors.Join(err, s.wires.abandon())
+		}
+	}
 	if err != nil {
 		_ = s.engine.Close()
 		return nil, err
@@ -176,6 +185,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 	s.client = mwrunner.New(mwrunner.Config{
 		Wikis: func(name string) (mwrunner.Wiki, bool) { return wikiOf(s.live.config(), name) }, Version: s.o.Version, Logger: s.o.Logger,
 	})
+	s.waker = s.newWaker()
 	s.live = newLive(s.o.Config, controls, s.o.Logger, s.policyOf)
 	pol := &loopPolicy{s.live.now.Load().policy}
 	s.machine = node.New(node.Config{
@@ -236,6 +246,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		go s.front.serve(listener)
 		parts.Go(func() { s.spools.Run(stopSpools) })
 		s.wires.start(stopWires, &parts, func(err error) { s.log.Warn("a wire could not end in order", "err", err) })
+		s.startStock(stopSpools, &parts)
 		parts.Go(func() { s.follow(stopSpools) })
 		s.ready(listener)
 		err = s.wait(ctx, loopEnded)
@@ -259,6 +270,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	spoolsCancel()
+	s.closeFeed()
 	cut := errors.Join(s.front.close(work, time.Since(asked)), s.wires.close(work, time.Since(asked)))
 	if cut != nil {
 		s.log.Warn("the HTTP server could not end in order", "err", cut)

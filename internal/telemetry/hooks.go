@@ -7,6 +7,7 @@ import (
 	"auwai/internal/dispatch"
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
+	"auwai/internal/origin/udp"
 )
 
 // Intake returns the hooks of the intake.
@@ -96,6 +97,12 @@ func (m *Metrics) hold(wiki, reason string) {
 	}
 	m.heldWikis.Set(float64(len(m.held)))
 }
+
+// Packet counts an RCFeed packet; it is the OnPacket of package udp.
+func (m *Metrics) Packet(o udp.Outcome) { m.packets.WithLabelValues(string(o)).Inc() }
+
+// Look counts a look at a stock wiki; outcome is a Look of package stock.
+func (m *Metrics) Look(outcome string) { m.looks.WithLabelValues(outcome).Inc() }
 
 // Request counts an answered request; it is the OnRequest of package httpapi.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {

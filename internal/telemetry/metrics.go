@@ -27,6 +27,8 @@ type Metrics struct {
 	eventsRefused, jobsPushed        *prometheus.CounterVec
 	purgesReceived                   *prometheus.CounterVec
 
+	packets, looks *prometheus.CounterVec
+
 	jobsStarted, jobsFinished, retries, attempts, purges *prometheus.CounterVec
 	jobWait, attemptTime                                 *prometheus.HistogramVec
 	holds, repairs                                       prometheus.Counter
@@ -64,6 +66,8 @@ func (m *Metrics) intakeMetrics() {
 	m.eventRepeats = m.counter("repeats_total", "Events and jobs that came again and made nothing new.")
 	m.eventFlags = m.counter("events_flagged_total", "Events taken although something is odd: a time far off, an id with other bytes.")
 	m.purgesReceived = m.counters("purges_received_total", "Purges that wikis sent as to a cache, by PURGE or HTCP.", "wire", "outcome")
+	m.packets = m.counters("rcfeed_packets_total", "Packets by which wikis tell of changes.", "outcome")
+	m.looks = m.counters("looks_total", "Looks whether stock wikis have jobs.", "outcome")
 	m.jobsPushed = m.counters("jobs_pushed_total", "Jobs of POST /v1/jobs.", "outcome")
 }
 

@@ -18,6 +18,7 @@ import (
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/pebblekv"
+	"auwai/internal/origin/udp"
 	"auwai/internal/telemetry"
 )
 
@@ -49,6 +50,8 @@ func used() *telemetry.Metrics {
 	in.OnFlag("w", "s", "i", "odd")
 	in.OnRepeat()
 	m.Purges("htcp")("dropped", 2)
+	m.Packet(udp.Woke)
+	m.Look("nothing")
 	pair := jobqueue.Pair{Queue: "a", Wiki: "aawiki"}
 	d := m.Dispatch()
 	d.OnStart(pair, 2, time.Second)
@@ -96,6 +99,7 @@ func TestHooksAndStateAreCounted(t *testing.T) {
 		`auwai_job_attempts_total{outcome="failed",queue="a"} 1`,
 		`auwai_purges_total{outcome="done"} 1`,
 		`auwai_purges_received_total{outcome="dropped",wire="htcp"} 2`,
+		`auwai_rcfeed_packets_total{outcome="woke"} 1`, `auwai_looks_total{outcome="nothing"} 1`,
 		"auwai_holds_total 1", "auwai_held_wikis 1", "auwai_up 1", "auwai_partitions_open 64",
 		`auwai_jobs{queue="a",state="ready"} 5`, `auwai_oldest_ready_seconds{queue="a"} 90`, `auwai_held_queues{queue="a"} 1`,
 		"auwai_store_log_syncs_total 7", `auwai_build_info{version="1.2.3"} 1`,
