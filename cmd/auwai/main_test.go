@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	service stop     stops it in order
 //	wiki STATUS      starts a wiki that answers every job so, and writes an auwai.yaml with it
 //	await STATE N    waits until N jobs are in the state
+//	configured FILE  writes what tokens new wrote into auwai.yaml, and the token into the file token
 //	idof stdout      puts the id of the first job of a JSON list into $ID
 func TestTheCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -42,6 +43,8 @@ func TestTheCommandLine(t *testing.T) {
 			"wiki":    wiki,
 			"await":   await,
 			"idof":    idOf,
+
+			"configured": configured,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[serviceKey{}] = &running{}
@@ -113,6 +116,20 @@ func wiki(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(s.Close)
 	text := fmt.Sprintf("wikis:\n  aawiki: {url: %q, host: aa.localhost, runner: eventbus}\n", s.URL)
 	ts.Check(os.WriteFile(ts.MkAbs("auwai.yaml"), []byte(text), 0o600))
+}
+
+// configured makes a configuration of what "tokens new" has written.
+func configured(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("configured FILE")
+	}
+	token, text, _ := strings.Cut(ts.ReadFile(args[0]), "\n")
+	_, lines, found := strings.Cut(text, ":\n\n")
+	if !found {
+		ts.Fatalf("%s has no lines for a configuration", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("token"), []byte(token+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("auwai.yaml"), []byte("tokens:\n"+lines), 0o600))
 }
 
 func exists(file string) bool {

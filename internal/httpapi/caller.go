@@ -65,9 +65,12 @@ func addressOf(remote string) (addr netip.Addr, local bool) {
 // clients that can send no header), of X-Auwai-Token, or of Authorization: Bearer, in this order. Other
 // forms of Authorization are for a proxy in front.
 func takeToken(r *http.Request) (*http.Request, string) {
+	token, rest, inPath := cutPath(r.URL.EscapedPath())
+	if !inPath && r.Header.Get("X-Auwai-Token") == "" && r.Header.Get("Authorization") == "" {
+		return r, ""
+	}
 	out := r.Clone(r.Context())
-	token, rest, ok := cutPath(r.URL.EscapedPath())
-	if ok {
+	if inPath {
 		path, err := url.PathUnescape(rest)
 		if err != nil { // not possible: the whole was unescaped before
 			path = rest

@@ -2,11 +2,36 @@ package server_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"auwai/internal/access"
 )
+
+func TestATokenThatIsAddedHoldsWithoutARestart(t *testing.T) {
+	token := access.NewToken([access.SecretBytes]byte{1})
+	dir := t.TempDir()
+	list := filepath.Join(dir, "tokens.yaml")
+	other := "- {name: other, hash: " + access.HashOf("x").String() + ", roles: [admin], wikis: ['*']}\n"
+	if err := os.WriteFile(list, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, dir, oneWiki(newWiki(t))+"tokens_file: tokens.yaml\n")
+	if status, _ := r.do(t, http.MethodGet, "/t/"+token+"/v1/queues", ""); status != http.StatusUnauthorized {
+		t.Fatalf("before: %d", status)
+	}
+	if err := os.WriteFile(list, []byte(other+"- {name: new, hash: "+access.HashOf(token).String()+", roles: [read], wikis: [aawiki]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.hangup <- syscall.SIGHUP
+	waitFor(t, func() bool {
+		status, _ := r.do(t, http.MethodGet, "/t/"+token+"/v1/queues", "")
+		return status == http.StatusOK
+	})
+}
 
 // EventBus can send no header, so its token is in the path; a wiki's token finds no other wiki's jobs.
 func TestAServiceWithTokensServesEachWikiItsOwn(t *testing.T) {
