@@ -47,6 +47,9 @@ class JobBatch {
 	/** @var int Seconds for one job, 0 for no limit */
 	private $jobTimeLimit;
 
+	/** @var float Unix time of the last look at replication: a process may run many batches */
+	private $lastLagCheck;
+
 	/**
 	 * @param object $runner JobRunner of core
 	 * @param ILBFactory $lbFactory
@@ -58,24 +61,31 @@ class JobBatch {
 		$this->lbFactory = $lbFactory;
 		$this->logger = $logger;
 		$this->jobTimeLimit = $jobTimeLimit;
+		$this->lastLagCheck = microtime( true );
 	}
 
 	/**
 	 * @param array[] $jobs id, payload {type, params}, and request_id if known
 	 * @param float $deadline Unix time after which no further job is begun
-	 * @param callable $tell Gets the outcome of each job, see run()
-	 * @return string One of the constants
+	 * @param callable $tell Gets the outcome of each job, see one()
+	 * @param callable|null $begin Given by a worker process: gets the index of each job before it
+	 *  begins and returns a reason to stop, or ''. The first job can be left over too then, and what
+	 *  jobs print is not held back.
+	 * @return string One of the constants, or what $begin returned
 	 */
-	public function run( array $jobs, float $deadline, callable $tell ): string {
-		$lastLagCheck = microtime( true );
+	public function run( array $jobs, float $deadline, callable $tell, ?callable $begin = null ): string {
 		foreach ( $jobs as $i => $job ) {
-			if ( $i > 0 ) {
-				$stop = $this->reasonToStop( $deadline, $lastLagCheck );
-				if ( $stop !== self::ALL_RUN ) {
-					return $stop;
-				}
+			$stop = self::ALL_RUN;
+			if ( $i > 0 || $begin ) {
+				$stop = $this->reasonToStop( $deadline );
 			}
-			$outcome = $this->one( $job );
+			if ( $stop === self::ALL_RUN && $begin ) {
+				$stop = $begin( $i );
+			}
+			if ( $stop !== self::ALL_RUN ) {
+				return $stop;
+			}
+			$outcome = $this->one( $job, $begin !== null );
 			$tell( $outcome );
 			if ( $outcome['readonly'] ) {
 				return self::STOPPED_READONLY;
@@ -90,10 +100,11 @@ class JobBatch {
 
 	/**
 	 * @param array $job
+	 * @param bool $mayPrint
 	 * @return array The outcome: id, ok, error (text or null), caught (class names), retry (whether
 	 *  it makes sense to try again), time_ms, readonly, and permanent if the job cannot even be made
 	 */
-	private function one( array $job ): array {
+	private function one( array $job, bool $mayPrint ): array {
 		$outcome = [
 			'id' => $job['id'], 'ok' => false, 'error' => null, 'caught' => [], 'retry' => true,
 			'time_ms' => 0, 'readonly' => false,
@@ -101,10 +112,12 @@ class JobBatch {
 		$start = microtime( true );
 		Compat::restartTimeLimit( $this->jobTimeLimit );
 		$level = ob_get_level();
-		// What a job prints must not get between the lines of the answer, also when it exits.
-		ob_start( static function () {
-			return '';
-		}, 4096 );
+		if ( !$mayPrint ) {
+			// What a job prints must not get between the lines of the answer, also when it exits.
+			ob_start( static function () {
+				return '';
+			}, 4096 );
+		}
 		try {
 			$runnable = $this->make( $job );
 			$result = $this->runner->executeJob( $runnable );
@@ -123,8 +136,8 @@ class JobBatch {
 			$outcome['retry'] = false;
 			$outcome['permanent'] = true;
 		} finally {
-			while ( ob_get_level() > $level ) {
-				ob_end_clean();
+			while ( ob_get_level() > $level && ( $mayPrint ? ob_end_flush() : ob_end_clean() ) ) {
+				continue;
 			}
 		}
 		$outcome['readonly'] = self::anyIsA( $outcome['caught'], [ DBReadOnlyError::class, 'ReadOnlyError' ] );
@@ -154,10 +167,9 @@ class JobBatch {
 
 	/**
 	 * @param float $deadline
-	 * @param float &$lastLagCheck
 	 * @return string
 	 */
-	private function reasonToStop( float $deadline, float &$lastLagCheck ): string {
+	private function reasonToStop( float $deadline ): string {
 		$now = microtime( true );
 		if ( connection_aborted() ) {
 			return self::STOPPED_CLIENT;
@@ -165,19 +177,26 @@ class JobBatch {
 		if ( $now >= $deadline ) {
 			return self::STOPPED_TIME;
 		}
-		$limit = self::memoryLimit();
-		if ( $limit > 0 && memory_get_usage() > self::MEMORY_SHARE * $limit ) {
+		if ( $this->isShortOfMemory() ) {
 			return self::STOPPED_MEMORY;
 		}
-		if ( $now - $lastLagCheck >= self::LAG_CHECK_SECONDS ) {
+		if ( $now - $this->lastLagCheck >= self::LAG_CHECK_SECONDS ) {
 			$caughtUp = $this->lbFactory->waitForReplication(
-				[ 'ifWritesSince' => $lastLagCheck, 'timeout' => self::LAG_WAIT_SECONDS ] );
-			$lastLagCheck = microtime( true );
+				[ 'ifWritesSince' => $this->lastLagCheck, 'timeout' => self::LAG_WAIT_SECONDS ] );
+			$this->lastLagCheck = microtime( true );
 			if ( !$caughtUp ) {
 				return self::STOPPED_LAG;
 			}
 		}
 		return self::ALL_RUN;
+	}
+
+	/**
+	 * @return bool Whether so little memory is left that no further job should begin
+	 */
+	public function isShortOfMemory(): bool {
+		$limit = self::memoryLimit();
+		return $limit > 0 && memory_get_usage() > self::MEMORY_SHARE * $limit;
 	}
 
 	/**

@@ -2,8 +2,7 @@
 
 namespace MediaWiki\Extension\Auwai\Rest;
 
-use MediaWiki\Extension\Auwai\ParamCodec;
-use MediaWiki\Extension\Auwai\Text;
+use MediaWiki\Extension\Auwai\BatchRequest;
 use MediaWiki\Rest\StringStream;
 
 /**
@@ -36,18 +35,9 @@ class BatchStream extends StringStream {
 			continue;
 		}
 		( $this->work )( static function ( array $line ) use ( $stream ): void {
-			fwrite( $stream, self::json( $line ) . "\n" );
+			fwrite( $stream, BatchRequest::line( $line ) );
 			fflush( $stream );
 			flush();
 		} );
-	}
-
-	private static function json( array $line ): string {
-		array_walk_recursive( $line, static function ( &$value ) {
-			if ( is_string( $value ) ) {
-				$value = Text::cut( $value, strlen( $value ) );
-			}
-		} );
-		return ParamCodec::json( $line );
 	}
 }

@@ -2,6 +2,7 @@
 
 namespace MediaWiki\Extension\Auwai\Rest;
 
+use MediaWiki\Extension\Auwai\BatchRequest;
 use MediaWiki\Extension\Auwai\Drainer;
 use MediaWiki\Extension\Auwai\JobBatch;
 use MediaWiki\Extension\Auwai\Signature;
@@ -12,8 +13,7 @@ use MediaWiki\Rest\Response;
 /**
  * POST /auwai/v1/run: the Auwai service has jobs of this wiki run here.
  *
- * Request, signed (see Signature): {"fence": int, "jobs": [{"id", "attempt", "payload": {"type",
- * "params"}, "request_id"}...], "max_time_s": number}. Without jobs it only drains the spool.
+ * Request, signed (see Signature): a BatchRequest. Without jobs it only drains the spool.
  *
  * Answer: 200, application/x-ndjson. One line for each job that was run, sent when it ended, and
  * a last line {"done": true, "spool": rows that wait, "stopped": "" or why jobs were left over}.
@@ -73,7 +73,7 @@ class RunHandler extends Handler {
 			return $this->error( 403, $fault );
 		}
 		$request = json_decode( $text, true );
-		$fault = self::fault( $request );
+		$fault = BatchRequest::fault( $request );
 		if ( $fault !== null ) {
 			return $this->error( 400, $fault );
 		}
@@ -110,42 +110,6 @@ class RunHandler extends Handler {
 			$tell( [ 'done' => true, 'spool' => $this->drainer->waiting(), 'stopped' => $stopped ] );
 		} ) );
 		return $response;
-	}
-
-	/**
-	 * @param mixed $request
-	 * @return string|null What is wrong with it
-	 */
-	private static function fault( $request ): ?string {
-		if ( !is_array( $request ) ) {
-			return 'The body is not a JSON object.';
-		}
-		if ( !is_int( $request['fence'] ?? null ) || $request['fence'] < 0 ) {
-			return 'fence is not a number of 0 or more.';
-		}
-		$maxTime = $request['max_time_s'] ?? null;
-		if ( !( is_int( $maxTime ) || is_float( $maxTime ) ) || $maxTime < 0 ) {
-			return 'max_time_s is not a number of 0 or more.';
-		}
-		$jobs = $request['jobs'] ?? null;
-		if ( !is_array( $jobs ) || ( $jobs && array_keys( $jobs ) !== range( 0, count( $jobs ) - 1 ) ) ) {
-			return 'jobs is not a list.';
-		}
-		foreach ( $jobs as $i => $job ) {
-			if ( !is_string( $job['id'] ?? null ) || $job['id'] === '' ) {
-				return "jobs[$i].id is not a string.";
-			}
-			if ( !is_string( $job['payload']['type'] ?? null ) ) {
-				return "jobs[$i].payload.type is not a string.";
-			}
-			if ( !is_array( $job['payload']['params'] ?? null ) ) {
-				return "jobs[$i].payload.params is not an object.";
-			}
-			if ( !is_string( $job['request_id'] ?? '' ) ) {
-				return "jobs[$i].request_id is not a string.";
-			}
-		}
-		return null;
 	}
 
 	private function error( int $status, string $message ): Response {

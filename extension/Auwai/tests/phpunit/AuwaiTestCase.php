@@ -21,7 +21,7 @@ abstract class AuwaiTestCase extends TestCase {
 	protected function setUp(): void {
 		parent::setUp();
 		foreach ( [ 'fake/requests.jsonl', 'fake/ids.json', 'fake/script.json', 'fake/queues.json',
-			'readonly', 'private', 'nosecret', 'ran.jsonl' ] as $file
+			'readonly', 'readonly-file', 'private', 'nosecret', 'ran.jsonl' ] as $file
 		) {
 			if ( file_exists( self::dir( $file ) ) ) {
 				unlink( self::dir( $file ) );

@@ -63,6 +63,8 @@ $wgAuwaiSpoolDirectory = "$auwaiDir/spool";
 require getenv( 'AUWAI_TEST_EXTENSION' ) . '/tests/wiki/TestJob.php';
 $wgJobClasses['auwaiTest'] = AuwaiTestJob::class;
 
+// MediaWiki reads it once in a process: a worker has to notice that it came.
+$wgReadOnlyFile = "$auwaiDir/readonly-file";
 if ( file_exists( "$auwaiDir/readonly" ) ) {
 	$wgReadOnly = 'being moved';
 }

@@ -60,6 +60,13 @@ class AuwaiTestJob extends Job implements GenericParameterJob {
 		exit( 0 );
 	}
 
+	private function doKeepMemory(): bool {
+		static $kept;
+		// Of a limit of 64 MB more than 80 %, and less than all.
+		$kept = str_repeat( 'x', ( 57 << 20 ) - memory_get_usage() );
+		return true;
+	}
+
 	private function doExhaustMemory(): bool {
 		$hog = [];
 		while ( true ) {
