@@ -14,13 +14,14 @@
 //	readonly               hold
 //	permanent              dead, with its remedy
 //	retry is false         done, the error noted: the class forbids retries (as EventBus answers)
-//	else                   failed
+//	else                   failed; of the class of the first exception, where one was thrown
 //
 // # Outcome of the parts when the last line is there
 //
 //	readonly, lag, database     hold
 //	time, memory, changed, …    no result: they go back to their place, if any job got one;
 //	                            else the first of them failed, since it would be so for ever
+//	request                     the first of them is dead: the wiki cannot read it
 //	nothing                     the first of them failed: the wiki forgot it
 //
 // An answer without its last line is the reader's to judge: it knows how the connection ended.

@@ -71,7 +71,11 @@ func (l *Line) Result() runner.Result {
 	case why == "":
 		why = "the job did not succeed and gave no reason: it returned false"
 	}
-	return runner.Failed(why)
+	res := runner.Failed(why)
+	if len(l.Caught) > 0 {
+		res.Class = runner.ClassException + runner.Plain(l.Caught[0])
+	}
+	return res
 }
 
 // Reach says which of the jobs without a line a verdict speaks of.
@@ -96,6 +100,8 @@ func (l *Line) Rest(results int) (Reach, runner.Result) {
 		return All, runner.Hold("the replicas of the wiki's database lag behind" + said)
 	case StoppedDatabase:
 		return All, runner.Hold("the wiki has lost the connection to its database" + said)
+	case StoppedRequest:
+		return First, runner.Permanent("the wiki cannot read this job" + said + ". Push it anew")
 	case "":
 		return First, runner.Failed("the wiki ended the request without saying what became of this job")
 	}
