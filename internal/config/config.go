@@ -55,9 +55,11 @@ type Config struct {
 	// DefaultQueue is what holds for queues that are not named.
 	DefaultQueue Queue
 	// Tags has the limits of tags, by name=value.
-	Tags   map[string]Limit
-	CDN    CDN
-	Access Access
+	Tags map[string]Limit
+	CDN  CDN
+	// Workers are the PHP processes of this host.
+	Workers Workers
+	Access  Access
 	// Schemas are what events are checked against.
 	Schemas Schemas
 	// RCFeedListen is the address of the UDP packets by which stock wikis tell of edits; "": none.
@@ -157,6 +159,7 @@ func (r *reader) parse(text []byte) *Config {
 		"tags":          func(n *yaml.Node, path string) { r.tags(c, n, path) },
 		"cdn":           func(n *yaml.Node, _ string) { cdn = n },
 		"schemas":       func(n *yaml.Node, path string) { r.schemas(c, n, path) },
+		"workers":       func(n *yaml.Node, path string) { r.workers(c, n, path) },
 	})
 	r.object(doc.Content[0], "", fields)
 	who.finish()

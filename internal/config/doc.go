@@ -31,4 +31,5 @@
 //	semantics.go  twins, expiry, order      work.go     queues with a runner of their own
 //	access.go   tokens and networks          stock.go    wikis without an extension of ours
 //	schemas.go  what events are checked against
+//	workers.go  PHP processes of this host
 package config

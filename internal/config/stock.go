@@ -20,7 +20,7 @@ const defaultPoll = time.Minute
 
 // runners are the kinds that the file may name.
 func runners() []string {
-	return []string{RunnerAuwai, RunnerEventBus, RunnerEventBusRPC, RunnerSpecialRunJobs}
+	return []string{RunnerAuwai, RunnerEventBus, RunnerEventBusRPC, RunnerSpecialRunJobs, RunnerWorker}
 }
 
 // rcFeedListen reads the address of RCFeed packets. It is read after the networks that may send them.

@@ -20,6 +20,7 @@ const (
 	RunnerEventBus       = "eventbus"        // the EventBus extension's own endpoint, one signed event a request
 	RunnerEventBusRPC    = "eventbus-rpc"    // rpc/RunSingleJob.php in front of EventBus, one event a request, no signature
 	RunnerSpecialRunJobs = "special-runjobs" // the wiki's own table, by its Special:RunJobs; no extension
+	RunnerWorker         = "worker"          // the Auwai extension in PHP processes of this host that stay alive
 )
 
 // Wiki is a wiki of the farm.
@@ -43,6 +44,10 @@ type Wiki struct {
 	Poll time.Duration
 	// RPCPath is the path of the runner script, for eventbus-rpc; "" for its usual place.
 	RPCPath string
+	// Path is the folder of MediaWiki on this host, absolute, and WorkerArgs are what a worker's script
+	// gets, such as --wiki=enwiki; for worker.
+	Path       string
+	WorkerArgs []string
 	// Limit bounds the attempts on this wiki.
 	Limit
 	Groups []string
@@ -145,10 +150,11 @@ func (r *reader) wiki(w *Wiki, key, n *yaml.Node, path string) {
 		},
 		"tags": func(n *yaml.Node, at string) { r.wikiTags(w, n, at) },
 	}
-	check := r.stockFields(w, fields)
+	check, checkWorker := r.stockFields(w, fields), r.workerFields(w, fields)
 	r.object(n, path, fields)
 	check()
-	if !hasURL {
+	checkWorker(key, path)
+	if !hasURL && w.Runner != RunnerWorker {
 		r.fault(key, path, "has no url; write where requests to the wiki go, such as http://127.0.0.1:8080")
 	}
 	if why := secretFault(w.Runner); why != "" && w.SecretFile == "" {
@@ -222,8 +228,6 @@ func (r *reader) runner(w *Wiki, n *yaml.Node, path string) {
 	case !ok:
 	case slices.Contains(runners(), s):
 		w.Runner = s
-	case s == "worker": // named, so that the error is no riddle
-		r.fault(n, path, "is %q, a runner that this version does not have; use %s", s, oneOf(runners()))
 	default:
 		r.fault(n, path, "is %q; %s is expected", short(s), oneOf(runners()))
 	}

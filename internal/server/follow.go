@@ -161,6 +161,8 @@ func restartWords(old, cfg *config.Config) string {
 		return "cdn.htcp_listen or cdn.purge_listen has changed; it takes a restart"
 	case old.RCFeedListen != cfg.RCFeedListen:
 		return "rcfeed_listen has changed; it takes a restart"
+	case old.Workers != cfg.Workers:
+		return "workers has changed; it takes a restart"
 	}
 	return ""
 }

@@ -39,6 +39,7 @@ func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy 
 			string(mwrunner.EventBus):       s.client.Runner(mwrunner.EventBus),
 			string(mwrunner.EventBusRPC):    s.client.Runner(mwrunner.EventBusRPC),
 			string(mwrunner.SpecialRunJobs): s.client.Runner(mwrunner.SpecialRunJobs),
+			config.RunnerWorker:             s.workers.Runner(),
 		},
 		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger)},
 		stock:  s.waker.Runner(),
@@ -168,8 +169,12 @@ func wikiOf(cfg *config.Config, name string) (mwrunner.Wiki, bool) {
 	if w == nil {
 		return mwrunner.Wiki{}, false
 	}
+	kind := mwrunner.Kind(w.Runner)
+	if w.Runner == config.RunnerWorker {
+		kind = mwrunner.Auwai // its extension has the endpoint too, which drains its spool
+	}
 	return mwrunner.Wiki{
-		URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: mwrunner.Kind(w.Runner), Secret: w.Secret, RPCPath: w.RPCPath,
+		URL: w.URL, ScriptPath: w.ScriptPath, Host: w.Host, Kind: kind, Secret: w.Secret, RPCPath: w.RPCPath,
 	}, true
 }
 

@@ -29,6 +29,7 @@ import (
 	"auwai/internal/origin/udp"
 	"auwai/internal/partition"
 	"auwai/internal/runner/mwrunner"
+	"auwai/internal/runner/phppool"
 	"auwai/internal/runner/purgerunner"
 	"auwai/internal/stock"
 	"auwai/internal/telemetry"
@@ -121,6 +122,7 @@ type service struct {
 	driver  *dispatch.Driver
 	intake  *intake.Intake
 	client  *mwrunner.Client
+	workers *phppool.Pool
 	live    *live
 	changed chan struct{}       // what is controlled at run time has changed
 	purge   *purgerunner.Runner // with layers, changed with the configuration only
@@ -185,6 +187,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 	s.client = mwrunner.New(mwrunner.Config{
 		Wikis: func(name string) (mwrunner.Wiki, bool) { return wikiOf(s.live.config(), name) }, Version: s.o.Version, Logger: s.o.Logger,
 	})
+	s.workers = s.newWorkers()
 	s.waker = s.newWaker()
 	s.live = newLive(s.o.Config, controls, s.o.Logger, s.policyOf)
 	pol := &loopPolicy{s.live.now.Load().policy}
@@ -240,6 +243,8 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	var parts sync.WaitGroup
 	go func() { loopEnded <- s.loop.Run(work) }()
 	parts.Go(func() { _ = s.intake.Run(stopIntake) }) // returns nil
+	stopWorkers := s.startWorkers(work)
+	defer stopWorkers()
 	err := s.opened(ctx)
 	var asked time.Time
 	if err == nil {

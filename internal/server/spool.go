@@ -35,7 +35,7 @@ func newSpoolRounds(cfg func() *config.Config, client *mwrunner.Client, log *slo
 func (s *spoolRounds) wikis() []string {
 	var names []string
 	for name, w := range s.config().Wikis {
-		if w.Runner == string(mwrunner.Auwai) {
+		if w.HasEndpoint() {
 			names = append(names, name)
 		}
 	}

@@ -118,7 +118,7 @@ func (a *attempt) answers(w *worker, parts []batchwire.Part) (end ending) {
 		if err != nil {
 			w.kill() // a line without end; else it is dead
 			<-w.gone
-			end.begun, end.why = w.out.begun(), w.ended()+quoteEnd(a.logOutput(w, parts, w.out.begun(), "worker died"))
+			end.begun, end.why = w.out.begun(), w.ended()+quoteEnd(a.logOutput(w, parts, w.out.begun()))
 			return end
 		}
 		line, ok := batchwire.ParseLine(text)
@@ -146,7 +146,7 @@ func (a *attempt) line(w *worker, parts []batchwire.Part, n int, line *batchwire
 	if line.OK {
 		w.failures = 0
 	} else if res.Outcome == jobqueue.OutcomeFailed {
-		wrote := quoteEnd(a.logOutput(w, parts, n, "job failed"))
+		wrote := quoteEnd(a.logOutput(w, parts, n))
 		res.Error = runner.Cut(res.Error, jobqueue.MaxError-len(wrote)) + wrote
 	}
 	a.settle(parts[n].Index, res)
@@ -213,11 +213,11 @@ func (a *attempt) first(parts []batchwire.Part, place int, res runner.Result) {
 	}
 }
 
-// logOutput writes what a job wrote to the log and returns it.
-func (a *attempt) logOutput(w *worker, parts []batchwire.Part, place int, message string) string {
+// logOutput writes what a failed job wrote to the log and returns it.
+func (a *attempt) logOutput(w *worker, parts []batchwire.Part, place int) string {
 	text := w.out.take(place)
 	if text != "" && place >= 0 && place < len(parts) {
-		a.pool.log.Info(message, "wiki", a.work.Wiki, "queue", a.work.Queue, "job_id", a.work.Jobs[parts[place].Index].ID, "output", text)
+		a.pool.log.Info("job failed in a worker", "wiki", a.work.Wiki, "queue", a.work.Queue, "job_id", a.work.Jobs[parts[place].Index].ID, "output", text)
 	}
 	return text
 }

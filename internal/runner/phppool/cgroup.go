@@ -132,7 +132,7 @@ func moveProcesses(from, to string) error {
 	if err != nil {
 		return err
 	}
-	for _, pid := range strings.Fields(string(pids)) {
+	for pid := range strings.FieldsSeq(string(pids)) {
 		if err := write(to, "cgroup.procs", pid); err != nil {
 			return err
 		}
@@ -141,14 +141,14 @@ func moveProcesses(from, to string) error {
 }
 
 func makeFolder(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) { //nolint:gosec // as cgroups are
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return nil
 }
 
 func write(dir, name, value string) error {
-	return os.WriteFile(filepath.Join(dir, name), []byte(value), 0o644) //nolint:gosec // as cgroups are
+	return os.WriteFile(filepath.Join(dir, name), []byte(value), 0o644)
 }
 
 // add makes the cgroup of one worker.

@@ -2,6 +2,7 @@ package phppool_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -29,11 +30,11 @@ func TestMain(m *testing.M) {
 
 type fakeRequest struct {
 	Jobs []struct {
-		ID      string
+		ID      string `json:"id"`
 		Payload struct {
-			Params map[string]string
-		}
-	}
+			Params map[string]string `json:"params"`
+		} `json:"payload"`
+	} `json:"jobs"`
 }
 
 // fakeWorker serves requests as src/Worker.php of the extension does. Its arguments are those of PHP:
@@ -59,7 +60,7 @@ func fakeWorker() {
 	in.Buffer(nil, 8<<20)
 	for in.Scan() {
 		if strings.Contains(in.Text(), "poison") {
-			fmt.Println("cannot read this")
+			fmt.Fprintln(os.Stdout, "cannot read this")
 			os.Exit(255)
 		}
 		var q fakeRequest
@@ -74,7 +75,7 @@ func fakeWorker() {
 				stopped, reason, leaving = p["refuse"], p["reason"], p["leaving"] != ""
 				break
 			}
-			fmt.Printf("\x1e%d\n", i)
+			fmt.Fprintf(os.Stdout, "\x1e%d\n", i)
 			line := map[string]any{"id": job.ID, "ok": true}
 			fakeJob(p, line)
 			tell(line)
@@ -93,7 +94,7 @@ func fakeWorker() {
 // fakeJob does what the parameters of a job say. What it says of itself goes back as a noted error.
 func fakeJob(p map[string]string, line map[string]any) {
 	if p["print"] != "" {
-		fmt.Println(p["print"])
+		fmt.Fprintln(os.Stdout, p["print"])
 	}
 	switch p["do"] {
 	case "pid":
@@ -128,7 +129,7 @@ func startChild(fifo string, ownSession bool) {
 		os.Exit(9)
 	}
 	r, w, _ := os.Pipe()
-	child := exec.Command(os.Args[0])
+	child := exec.CommandContext(context.Background(), os.Args[0])
 	child.Env = append(os.Environ(), fakeEnv+"=child")
 	child.Stdin, child.Stdout, child.Stderr = r, os.Stdout, os.Stderr
 	child.ExtraFiles = []*os.File{os.NewFile(3, "answers"), end, w} // w: it is its own other end

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -83,7 +82,7 @@ type Config struct {
 	Patience time.Duration
 	// Cgroup is "auto", "off", or the path of a cgroup folder that is the service's. Empty: auto.
 	Cgroup string
-	// Env is the environment of workers; nil: that of this process without what is its own.
+	// Env is the environment of workers, beside MW_INSTALL_PATH. The caller leaves out what is secret.
 	Env    []string
 	Logger *slog.Logger // nil: discard
 }
@@ -117,9 +116,6 @@ func New(cfg Config) *Pool {
 	cfg.BatchTime = cmp.Or(cfg.BatchTime, DefaultBatchTime)
 	cfg.Patience = cmp.Or(cfg.Patience, DefaultPatience)
 	cfg.Cgroup = cmp.Or(cfg.Cgroup, CgroupAuto)
-	if cfg.Env == nil {
-		cfg.Env = environment(os.Environ())
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -202,18 +198,6 @@ func (p *Pool) Stats() Stats {
 	defer p.mu.Unlock()
 	idle := p.roster.idleCount()
 	return Stats{Busy: p.roster.taken - idle, Idle: idle, Waiting: len(p.roster.waiting), Started: p.count}
-}
-
-// environment leaves out what systemd and the operator gave to the service itself.
-func environment(all []string) []string {
-	own := []string{"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "WATCHDOG_", "INVOCATION_ID=", "CREDENTIALS_DIRECTORY=", "AUWAI_"}
-	env := make([]string, 0, len(all))
-	for _, v := range all {
-		if !hasAnyPrefix(v, own) {
-			env = append(env, v)
-		}
-	}
-	return env
 }
 
 // args are the arguments of a worker, the script first.

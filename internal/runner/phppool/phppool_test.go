@@ -44,7 +44,7 @@ func start(t *testing.T, cfg phppool.Config) *phppool.Pool {
 		cfg.Cgroup = phppool.CgroupOff
 	}
 	p := phppool.New(cfg)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	t.Cleanup(func() {
@@ -132,7 +132,7 @@ func TestAWorkOfManyJobsHasAResultForEach(t *testing.T) {
 	}
 	wantResult(t, got[0], done, "", "")
 	wantResult(t, got[1], failed, "exception:RuntimeException", "it would not; it wrote: why it would not")
-	wantResult(t, got[2], done, "", "extensions/Auwai/maintenance/worker.php --memory-limit=536870912 --wiki=aawiki in "+os.TempDir())
+	wantResult(t, got[2], done, "", "extensions/Auwai/maintenance/worker.php --memory-limit=536870912 --wiki=aawiki in "+"/")
 }
 
 func TestAWorkerServesOneWorkAfterTheOther(t *testing.T) {
@@ -201,8 +201,8 @@ func TestATimeOutKillsTheJobWithAllThatItStarted(t *testing.T) {
 
 // deadlineWhen is a context whose deadline passes when over is closed.
 type deadlineWhen struct {
-	context.Context
-	over chan struct{}
+	context.Context //nolint:containedctx // it is one
+	over            chan struct{}
 }
 
 func (d deadlineWhen) Done() <-chan struct{} { return d.over }

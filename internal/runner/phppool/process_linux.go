@@ -7,7 +7,7 @@ import "syscall"
 func attributes(l *leaf) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if l != nil {
-		attr.UseCgroupFD, attr.CgroupFD = true, int(l.folder.Fd()) //nolint:gosec // a descriptor is an int
+		attr.UseCgroupFD, attr.CgroupFD = true, int(l.folder.Fd())
 	}
 	return attr
 }

@@ -58,7 +58,7 @@ func (w *worker) start() (err error) {
 	if err == nil {
 		w.in, w.answers, w.out = files[1], newPipe(files[2]), newOutput(files[4])
 		w.lines = bufio.NewReaderSize(w.answers, 16<<10)
-		w.cmd = exec.Command(w.pool.cfg.PHP, w.spec.args(w.pool.cfg.MaxMemory)...) //nolint:gosec,noctx // the operator's program; its end is kill
+		w.cmd = exec.Command(w.pool.cfg.PHP, w.spec.args(w.pool.cfg.MaxMemory)...) //nolint:noctx // the operator's program; its end is kill
 		w.cmd.Dir = w.spec.Path
 		w.cmd.Env = slices.Concat(w.pool.cfg.Env, []string{"MW_INSTALL_PATH=" + w.spec.Path})
 		w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = files[0], files[5], files[5]
@@ -144,8 +144,8 @@ func (w *worker) awaitReady(ctx context.Context) error {
 		return fmt.Errorf("the worker does not start: %s%s", w.ended(), w.said())
 	}
 	var ready struct {
-		Ready bool
-		Wiki  string
+		Ready bool   `json:"ready"`
+		Wiki  string `json:"wiki"`
 	}
 	switch {
 	case json.Unmarshal(line, &ready) != nil || !ready.Ready:

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"context"
+
+	"auwai/internal/config"
+	"auwai/internal/runner/phppool"
+)
+
+// newWorkers returns the PHP processes of this host, none of which runs before there is work for it.
+func (s *service) newWorkers() *phppool.Pool {
+	w := s.o.Config.Workers
+	return phppool.New(phppool.Config{
+		Wikis: func(name string) (phppool.Wiki, bool) {
+			wiki := s.live.config().Wikis[name]
+			if wiki == nil || wiki.Runner != config.RunnerWorker {
+				return phppool.Wiki{}, false
+			}
+			return phppool.Wiki{Path: wiki.Path, Script: w.Script, Args: wiki.WorkerArgs}, true
+		},
+		PHP: w.PHP, Processes: w.Processes, MaxJobs: w.MaxJobs, MaxAge: w.MaxAge, MaxMemory: w.MaxMemory, Idle: w.Idle,
+		Cgroup: w.Cgroup, Env: config.WorkerEnvironment(), Logger: s.o.Logger,
+	})
+}
+
+// startWorkers starts the pool and returns what ends it, when all attempts have ended.
+func (s *service) startWorkers(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.workers.Run(ctx) // returns nil
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
