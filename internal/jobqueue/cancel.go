@@ -44,8 +44,7 @@ func (c *Cancel) Apply(tx *partition.Tx) error {
 	default:
 		w.drop(j, closing{state: Cancelled})
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 // stop has a claim's job end as cancelled. The claim is stored with that, so that a crash does not
@@ -128,8 +127,7 @@ func (c *CancelPage) Apply(tx *partition.Tx) error {
 		c.Cancelled++
 		w.drop(j, closing{state: Cancelled})
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 // CancelRoot cancels what follows from a root in a pair: all of its newest generation, or of the one
@@ -165,8 +163,7 @@ func (c *CancelRoot) Apply(tx *partition.Tx) error {
 	if rec != nil {
 		switch {
 		case c.Timestamp != "" && c.Timestamp < rec.Timestamp:
-			w.finish() // a newer generation has superseded it
-			return nil
+			return w.finish() // a newer generation has superseded it
 		case c.Timestamp == "" || c.Timestamp == rec.Timestamp:
 			next = *rec
 			next.Cancelled = true
@@ -179,6 +176,5 @@ func (c *CancelRoot) Apply(tx *partition.Tx) error {
 			w.stop(claim)
 		}
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }

@@ -22,6 +22,5 @@ func (c *StoreClaims) Apply(tx *partition.Tx) error {
 		}
 	}
 	w.moveCursors(c.Cursors)
-	w.finish()
-	return nil
+	return w.finish()
 }

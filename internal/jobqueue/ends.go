@@ -110,6 +110,5 @@ func (c *Drop) Apply(tx *partition.Tx) error {
 			w.drop(j, end)
 		}
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }

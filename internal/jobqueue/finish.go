@@ -119,8 +119,7 @@ func (c *Finish) Apply(tx *partition.Tx) error {
 		w.end(claim, e)
 	}
 	w.moveCursors(c.Cursors)
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 func (w *work) end(c *Claim, e *Ended) {

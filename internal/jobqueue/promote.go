@@ -59,6 +59,5 @@ func (c *Promote) Apply(tx *partition.Tx) error {
 			w.indexWaiting(j)
 		}
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }

@@ -46,8 +46,7 @@ func (c *Purge) Apply(tx *partition.Tx) error {
 		tx.After(func() { mem.purge(pair, before) })
 		w.effect(Purged{Pair: pair, Before: before})
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 // claimsOf returns the claims of a pair as this command sees them, in the order of their ids.
@@ -152,6 +151,5 @@ func (c *PurgePage) Apply(tx *partition.Tx) error {
 		}
 	}
 	c.Left = w.pair(c.Pair).Counts.Sweeping
-	w.finish()
-	return nil
+	return w.finish()
 }

@@ -82,7 +82,7 @@ func (r *reader) millis() time.Duration {
 		r.fail()
 		return 0
 	}
-	return time.Duration(n) * time.Millisecond //nolint:gosec // bounded above
+	return time.Duration(n) * time.Millisecond
 }
 
 func appendMillis(b []byte, d time.Duration) []byte {

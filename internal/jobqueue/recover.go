@@ -120,8 +120,7 @@ func (c *Recover) Apply(tx *partition.Tx) error {
 		w.recoverJob(j, r)
 	}
 	w.effect(report)
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 func (w *work) recoverJob(j *Job, r *RunningEntry) {

@@ -54,8 +54,7 @@ func (c *Retry) Apply(tx *partition.Tx) error {
 	if j.State == Ready {
 		w.indexWaiting(j)
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 // pardon has a dead job not end again by what has passed while it was dead: its time, and a purge of

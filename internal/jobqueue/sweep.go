@@ -87,8 +87,7 @@ func (c *Sweep) Apply(tx *partition.Tx) error {
 			return err
 		}
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }
 
 // sweep removes one key and what it stands for.
@@ -234,6 +233,5 @@ func (c *ExpireDead) Apply(tx *partition.Tx) error {
 			c.Expired++
 		}
 	}
-	w.finish()
-	return nil
+	return w.finish()
 }

@@ -2,6 +2,7 @@ package jobqueue
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"auwai/internal/fault"
 	"auwai/internal/ident"
@@ -46,9 +47,9 @@ func (u *unblock) cost() int {
 func (w *work) later(u unblock) { w.blocked = append(w.blocked, u) }
 
 // unblockLater does what the command has let go on, as far as it is near, and mails the rest.
-func (w *work) unblockLater() {
+func (w *work) unblockLater() error {
 	if len(w.blocked) == 0 {
-		return
+		return nil
 	}
 	near, done, cost := len(w.blocked), 0, 0
 	for done < near && cost < unblocksAtOnce && (done == 0 || w.weight < pageBytes) {
@@ -57,10 +58,15 @@ func (w *work) unblockLater() {
 		cost += u.cost()
 		w.unblock(&u)
 	}
-	if rest := w.blocked[done:]; len(rest) > 0 {
-		w.tx.Send(w.p, MailUnblock, encodeUnblocks(rest))
-	}
+	rest := w.blocked[done:]
 	w.blocked = w.blocked[:0]
+	if len(rest) == 0 {
+		return nil
+	}
+	if err := w.tx.Send(w.p, MailUnblock, encodeUnblocks(rest)); err != nil {
+		return fmt.Errorf("jobqueue: have %d jobs or chains go on: %w", len(rest), err)
+	}
+	return nil
 }
 
 func (w *work) unblock(u *unblock) {
@@ -129,6 +135,5 @@ func (c *Unblock) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 func (c *Unblock) Apply(tx *partition.Tx) error {
 	w := begin(tx, 0)
 	w.blocked = append(w.blocked, c.list...)
-	w.finish()
-	return nil
+	return w.finish()
 }

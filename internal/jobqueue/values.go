@@ -176,8 +176,12 @@ func (c *Claim) runFlags(orderly, cancelled bool) byte {
 		on  bool
 		bit byte
 	}{
-		{orderly, runOrderly}, {c.Exclusive, runExclusive}, {c.AtMostOnce, runAtMostOnce}, {cancelled, runCancelled},
-		{c.Holder != "", runHolder}, {!c.Progress.IsZero(), runProgress},
+		{orderly, runOrderly},
+		{c.Exclusive, runExclusive},
+		{c.AtMostOnce, runAtMostOnce},
+		{cancelled, runCancelled},
+		{c.Holder != "", runHolder},
+		{!c.Progress.IsZero(), runProgress},
 	} {
 		if flag.on {
 			f |= flag.bit

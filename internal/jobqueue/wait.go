@@ -19,6 +19,9 @@ const waitersPage = 64
 // await notes that the job waits for others, as far as they have not ended, and reports whether it
 // does. What it waits for gets a mark, so that the end of other jobs need not look.
 func (w *work) await(j *Job, ids []ident.Suffix) (blocked bool, err error) {
+	if len(ids) == 0 {
+		return false, nil
+	}
 	seen := make(map[ident.Suffix]struct{}, len(ids))
 	missing := uint64(0)
 	for _, id := range ids {

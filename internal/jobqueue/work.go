@@ -78,9 +78,12 @@ func begin(tx *partition.Tx, chunk int) *work {
 	return w
 }
 
-// finish writes the pairs and hands the marks for Mem to the transaction. Every command ends with it.
-func (w *work) finish() {
-	w.unblockLater()
+// finish does what the command has let go on, writes the pairs and hands the marks for Mem to the
+// transaction. Every command ends with it. It fails when the partition is far behind with its own mail.
+func (w *work) finish() error {
+	if err := w.unblockLater(); err != nil {
+		return err
+	}
 	for i := range w.pairs {
 		s := &w.pairs[i]
 		if !s.dirty {
@@ -104,6 +107,7 @@ func (w *work) finish() {
 		}
 	}
 	w.markLater()
+	return nil
 }
 
 // markLater has the marks set when the command has succeeded.

@@ -2,6 +2,7 @@ package jobqueuetest
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"auwai/internal/fault"
 	"auwai/internal/ident"
@@ -149,10 +150,8 @@ func (c *check) checkWaited(n jobName) {
 		return
 	}
 	for _, list := range c.lines.also {
-		for _, other := range list {
-			if other == n {
-				return
-			}
+		if slices.Contains(list, n) {
+			return
 		}
 	}
 	if !c.mail {
