@@ -42,8 +42,11 @@ type QueueConfig struct {
 
 // CDNConfig names the caches that purges go to.
 type CDNConfig struct {
-	Layers  [][]string `yaml:"layers"`
-	Rebound string     `yaml:"rebound,omitempty"`
+	Layers      [][]string `yaml:"layers"`
+	HTCP        []string   `yaml:"htcp,omitempty"`
+	Rebound     string     `yaml:"rebound,omitempty"`
+	PurgeListen string     `yaml:"purge_listen,omitempty"`
+	HTCPListen  string     `yaml:"htcp_listen,omitempty"`
 }
 
 // The runners of a wiki.

@@ -45,6 +45,14 @@ type Options struct {
 	CachePort int             // Varnish; 0: a free one
 	Workers   int             // PHP workers, default 4
 	Feeds     map[string]Feed // by wiki: where it tells of its changes
+	// Purges says, by wiki without the extension, where it sends its purges; the others purge Varnish.
+	Purges map[string]Purges
+}
+
+// Purges are two of MediaWiki's settings, each an address "host:port" or empty.
+type Purges struct {
+	Server string `json:"server"` // the only one of $wgCdnServers
+	HTCP   string `json:"htcp"`   // the only one of $wgHTCPRouting
 }
 
 // Feed is an entry of MediaWiki's $wgRCFeeds.
@@ -295,7 +303,6 @@ func (w *Wiki) output(ctx context.Context, env []string, script string, args ...
 type farmFile struct {
 	Extension string              `json:"extension"`
 	Auwai     string              `json:"auwai"`
-	Cache     string              `json:"cache"`
 	Hosts     map[string]string   `json:"hosts"`
 	Wikis     map[string]farmWiki `json:"wikis"`
 }
@@ -309,6 +316,7 @@ type farmWiki struct {
 	Spool        string `json:"spool"`
 	Log          string `json:"log"`
 	Feed         *Feed  `json:"feed"`
+	Purges       Purges `json:"purges"`
 }
 
 func (f *Farm) settingsFile() string { return filepath.Join(f.options.Dir, "settings.php") }
@@ -318,7 +326,6 @@ func (f *Farm) writeSettings() error {
 	file := farmFile{
 		Extension: f.options.Extension,
 		Auwai:     f.options.AuwaiURL,
-		Cache:     f.CacheAddress(),
 		Hosts:     map[string]string{},
 		Wikis:     map[string]farmWiki{},
 	}
@@ -329,10 +336,14 @@ func (f *Farm) writeSettings() error {
 		if f, ok := f.options.Feeds[wiki.Name]; ok {
 			feed = &f
 		}
+		purges, ok := f.options.Purges[wiki.Name]
+		if !ok {
+			purges.Server = f.CacheAddress()
+		}
 		file.Wikis[wiki.Name] = farmWiki{
 			Server: wiki.Server, SecretFile: wiki.SecretFile, ReadOnlyFile: wiki.ReadOnlyFile,
 			Data: wiki.dataDir, Cache: filepath.Join(home, "cache"),
-			Spool: filepath.Join(home, "spool"), Log: wiki.LogFile, Feed: feed,
+			Spool: filepath.Join(home, "spool"), Log: wiki.LogFile, Feed: feed, Purges: purges,
 		}
 	}
 	text, err := json.MarshalIndent(file, "", "\t")

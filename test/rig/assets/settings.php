@@ -108,7 +108,7 @@ if ( isset( $rigWiki['feed'] ) ) {
 }
 
 // While it is filled, a wiki has its own queue and nobody to purge. Without the extension it keeps
-// that queue and purges the cache itself.
+// that queue and purges by itself, the cache or what farm.json says.
 $rigPlain = getenv( 'RIG_PLAIN' ) !== false;
 if ( $rigPlain || $rigFarm['extension'] === '' ) {
 	$wgJobTypeConf['default'] = [
@@ -117,7 +117,13 @@ if ( $rigPlain || $rigFarm['extension'] === '' ) {
 		'claimTTL' => 3600,
 		'server' => $rigStore( "{$rigName}_jobqueue", 'IMMEDIATE' ),
 	];
-	$wgCdnServers = $rigPlain ? [] : [ $rigFarm['cache'] ];
+	if ( !$rigPlain && $rigWiki['purges']['server'] !== '' ) {
+		$wgCdnServers = [ $rigWiki['purges']['server'] ];
+	}
+	if ( !$rigPlain && $rigWiki['purges']['htcp'] !== '' ) {
+		$rigTo = explode( ':', $rigWiki['purges']['htcp'] );
+		$wgHTCPRouting = [ '' => [ 'host' => $rigTo[0], 'port' => (int)$rigTo[1] ] ];
+	}
 } else {
 	wfLoadExtension( 'Auwai', $rigFarm['extension'] . '/extension.json' );
 	$wgAuwaiServer = $rigFarm['auwai'];
