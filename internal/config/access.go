@@ -233,6 +233,8 @@ func (a *accessReader) networks(n *yaml.Node, path string) {
 			switch {
 			case err != nil:
 				a.fault(n, at, "is %q; a network such as 10.0.0.0/8, fd00::/8 or 192.0.2.7 is expected", short(s))
+			case prefix.Addr().Is4In6():
+				a.fault(n, at, "is %q, an IPv4 network in the form of IPv6; write it as 10.0.0.0/8", short(s))
 			case prefix != prefix.Masked():
 				a.fault(n, at, "is %q, which has bits set behind its length; %s is the network", short(s), prefix.Masked())
 			case len(a.to.Networks) == maxNetworks:

@@ -328,7 +328,7 @@ func (s *service) opened(ctx context.Context) error {
 }
 
 func (s *service) ready(listener net.Listener) {
-	s.log.Info("ready", "listen", listener.Addr().String(), "data", s.o.Config.Data, "wikis", len(s.o.Config.Wikis), "version", s.o.Version)
+	s.log.Info("ready", "listen", listener.Addr().String(), "data", s.o.Config.Data, "access", s.o.Config.Access.Words(), "wikis", len(s.o.Config.Wikis), "version", s.o.Version)
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	if s.o.OnReady != nil {
 		s.o.OnReady(listener.Addr())
