@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -109,18 +107,7 @@ func (s *stand) queuesOf(t *testing.T, requestID string) map[string]int {
 // pushNull pushes MediaWiki's job that does nothing and returns its id.
 func (s *stand) pushNull(t *testing.T, wiki string) string {
 	t.Helper()
-	body, err := json.Marshal([]map[string]any{{
-		"queue": "null", "wiki": wiki,
-		"payload": map[string]any{"type": "null", "params": map[string]any{"lives": 1, "usleep": 0}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, pushed, err := s.service.PostJobs(t.Context(), body)
-	if err != nil || answer.Status != http.StatusCreated || len(pushed) != 1 {
-		t.Fatalf("push: %v, status %d: %s", err, answer.Status, answer.Body)
-	}
-	return pushed[0].ID
+	return s.pushJob(t, wiki, "null", map[string]any{"lives": 1, "usleep": 0})
 }
 
 // awaitHeld waits until the wiki is held, with a reason.

@@ -24,6 +24,18 @@ const afterPacket = 20 * time.Second
 // is given the address of the service behind udp://. poll is that of every wiki.
 func newStockStand(t *testing.T, poll string, feeds map[string]rig.Feed, wikis ...string) *stand {
 	t.Helper()
+	return newPlainStand(t, feeds, func(config *rig.ServiceConfig) {
+		for name, wiki := range config.Wikis {
+			wiki.Runner, wiki.Poll = rig.RunnerSpecialRunJobs, poll
+			config.Wikis[name] = wiki
+		}
+	}, wikis...)
+}
+
+// newPlainStand makes wikis without any extension, and starts the service with what change makes of its
+// configuration.
+func newPlainStand(t *testing.T, feeds map[string]rig.Feed, change func(*rig.ServiceConfig), wikis ...string) *stand {
+	t.Helper()
 	rig.Need(t, "mediawiki", "varnish")
 	var ports [2]string
 	for i := range ports {
@@ -52,12 +64,9 @@ func newStockStand(t *testing.T, poll string, feeds map[string]rig.Feed, wikis .
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	config := s.ServiceConfig(ports[0], rig.RunnerSpecialRunJobs, "")
+	config := s.ServiceConfig(ports[0], "", "")
 	config.RCFeed = ports[1]
-	for name, wiki := range config.Wikis {
-		wiki.Poll = poll
-		config.Wikis[name] = wiki
-	}
+	change(&config)
 	var err error
 	if s.service, err = rig.NewService(binary, dir, config); err != nil {
 		t.Fatal(err)

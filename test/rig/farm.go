@@ -353,7 +353,7 @@ func (f *Farm) writeSettings() error {
 	if err := os.WriteFile(filepath.Join(f.options.Dir, "farm.json"), text, 0o644); err != nil {
 		return err
 	}
-	for _, name := range []string{"settings.php", "router.php", "fill.php"} {
+	for _, name := range []string{"settings.php", "router.php", "rpc.php", "fill.php"} {
 		if err := writeAsset(name, filepath.Join(f.options.Dir, name), nil); err != nil {
 			return err
 		}

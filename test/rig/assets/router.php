@@ -10,6 +10,12 @@ if ( preg_match( '!^/w/((?:index|api|load|rest|thumb|opensearch_desc)\.php)(/.*)
 	if ( ( $rigMatch[2] ?? '' ) !== '' ) {
 		$_SERVER['PATH_INFO'] = $rigMatch[2];
 	}
+} elseif ( $rigPath === '/rpc/RunSingleJob.php' ) {
+	$_SERVER['SCRIPT_NAME'] = $_SERVER['PHP_SELF'] = $rigPath;
+	$_SERVER['SCRIPT_FILENAME'] = __DIR__ . '/rpc.php';
+	chdir( $rigRoot );
+	require __DIR__ . '/rpc.php';
+	return true;
 } elseif ( strpos( $rigPath, '/wiki/' ) === 0 || $rigPath === '/' ) {
 	$rigEntry = 'index.php';
 	$_SERVER['SCRIPT_NAME'] = $_SERVER['PHP_SELF'] = '/w/index.php';
