@@ -105,3 +105,25 @@ func TestNamesThatTurnTheDirectionOfATextAreRefused(t *testing.T) {
 		t.Errorf("names that are written from right to left: %+v", r)
 	}
 }
+
+func TestAWikisTokenPurgesNoPagesOfOthers(t *testing.T) {
+	src := callerOf(t)
+	for uri, want := range map[string]int{
+		"http://aawiki.localhost/wiki/A": 201, "//files.example.org/a.png": 201,
+		"http://BBwiki.localhost:8080/wiki/A": 201, // in push_to
+		"http://ccwiki.localhost/wiki/A":      400,
+		"http://%zz/":                         400,
+	} {
+		body := fmt.Sprintf(`{"meta":{"stream":"resource-purge","domain":"aawiki.localhost","uri":%q}}`, uri)
+		settings := settings()
+		settings.Domains["ccwiki.localhost"] = "ccwiki"
+		in := intake.New(intake.Config{Node: newNode(t), Settings: func() *intake.Settings { return settings }}, nil)
+		r := in.Events(t.Context(), ticket(t, in), []byte(body), src, false)
+		if r.Status != want {
+			t.Errorf("a purge of %s: %+v", uri, r)
+		}
+		if want == 400 && !strings.HasPrefix(r.Invalid[0].Context.Message, "[0].meta.uri: ") {
+			t.Errorf("refused with %q", r.Invalid[0].Context.Message)
+		}
+	}
+}

@@ -28,6 +28,8 @@
 //
 //   - An event or job that was answered as taken is durable.
 //   - A payload is, byte for byte, a part of the body.
+//   - Work of a wiki that the caller's token does not push to is refused by itself, with its place; it
+//     teaches nothing of domains, and purges no page of another wiki.
 //   - A bad event spoils itself only. A bad job spoils the part of its wiki, and says so.
 //   - An event that comes again within a day, id and bytes alike, is answered as taken and makes
 //     nothing new. With other bytes it is taken and flagged.

@@ -180,6 +180,9 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 		if err = checkPurge(e); err != nil {
 			return err
 		}
+		if err = in.checkURL(s, src, fmt.Sprintf("[%d].meta.uri", x.index), e.URI); err != nil {
+			return err
+		}
 		x.job = &jobqueue.New{Pair: jobqueue.Pair{Queue: PurgeQueue, Wiki: x.wiki}, Band: jobqueue.Interactive, Key: e.URI}
 	}
 	if n := x.job; n != nil {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -89,6 +90,26 @@ func (src Source) checkCaller(field, wiki string) error {
 		return nil
 	}
 	return &fault.Error{Kind: fault.Forbidden, Field: field, Text: src.Caller.RefusePush(wiki)}
+}
+
+// checkURL refuses a purge of a page of a wiki that the caller does not push to. A host of no wiki, such
+// as that of files, is open to all: it cannot be said whose it is.
+func (in *Intake) checkURL(s *Settings, src Source, field, uri string) error {
+	if src.Caller.AllWikis() {
+		return nil
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return fault.Field(field, "%q is no URL; name the page to be purged", event.Short(uri))
+	}
+	host := strings.ToLower(u.Hostname())
+	wiki, known := s.Domains[host]
+	if !known {
+		if wiki, known = in.wikis.ofDomain(host); !known {
+			return nil
+		}
+	}
+	return src.checkCaller(field, wiki)
 }
 
 // learn makes unknown wikis known and returns the error of each wiki that cannot be. Pairs of
