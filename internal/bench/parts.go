@@ -14,6 +14,7 @@ import (
 	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv"
+	"auwai/internal/limit"
 	"auwai/internal/runner"
 )
 
@@ -31,13 +32,18 @@ func (p *policy) Concurrency() int {
 	return 0
 }
 
-func (p *policy) Queue(string) dispatch.QueuePolicy {
-	return dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 3}}
+func (p *policy) Queue(jobqueue.Pair) dispatch.QueuePolicy {
+	return dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 3}, Batch: p.batch}
 }
-func (p *policy) WikiConcurrency(string) int            { return 0 }
+
+// Limits are as many as a farm has: they are counted, and none is met.
+func (p *policy) Limits(pair jobqueue.Pair) []string {
+	return []string{limit.Wiki(pair.Wiki), limit.Queue(pair.Queue), limit.Pair(pair.Queue, pair.Wiki), limit.Tag("db", "s1")}
+}
+func (p *policy) Limit(string) limit.Limit              { return limit.Limit{} }
 func (p *policy) Held(jobqueue.Pair) string             { return "" }
+func (p *policy) Paused(jobqueue.Pair) string           { return "" }
 func (p *policy) Mismatch(jobqueue.Pair, string) string { return "" }
-func (p *policy) Batch(jobqueue.Pair) int               { return p.batch }
 
 // noop is a runner that does nothing and counts.
 type noop struct {

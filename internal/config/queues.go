@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -87,6 +88,9 @@ func (r *reader) queues(c *Config, n *yaml.Node, path string) {
 		}
 		q := c.DefaultQueue
 		r.queue(&q, value, at)
+		if slices.Contains(q.Fills, key.Value) {
+			r.fault(key, under(at, "fills"), "names the queue itself, which would wait for itself for ever; leave it out")
+		}
 		if key.Value != DefaultQueueName {
 			c.Queues[key.Value] = q
 		}

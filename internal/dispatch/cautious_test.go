@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
 )
@@ -235,7 +234,7 @@ func TestOutcomesThatWereRefusedAreSentAgain(t *testing.T) {
 
 func TestAnAttemptThatFailsIsRetriedLater(t *testing.T) {
 	p := pairOf("links", "aawiki")
-	r := newRig(t, &policy{node: 1, queue: dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 2, RetryDelay: time.Minute, RetryFactor: 2}}})
+	r := newRig(t, &policy{node: 1, queue: settings{Retry: jobqueue.Policy{Attempts: 2, RetryDelay: time.Minute, RetryFactor: 2}}})
 	r.open(false, "aawiki")
 	r.push(p, 1)
 	r.ended(r.ids()[0], errRefused) // no result of its own

@@ -11,7 +11,11 @@ import (
 
 // ticked does what time alone asks for.
 func (m *Machine) ticked(now partition.Now, h node.Host) {
-	m.probeDue(now)
+	m.probeDue()
+	m.openGates()
+	m.endLate(now)
+	m.offerBarred()
+	m.sweep(now.Mono)
 	m.storeOld(now, h)
 	m.forgetIdle(now)
 	if m.draining && now.Mono >= m.drainBy && !m.cutShort {
@@ -25,10 +29,10 @@ func (m *Machine) ticked(now partition.Now, h node.Host) {
 func (m *Machine) storeOld(now partition.Now, h node.Host) {
 	byPart := map[*part][]*jobqueue.Claim{}
 	for _, a := range m.sorted() {
-		if !a.started {
+		if !a.started || a.found {
 			continue
 		}
-		if used := float64(now.Mono - a.from); used > a.charged {
+		if used := float64(now.Mono - a.from); used > a.charged && !a.remote {
 			m.charge(a.pr.wiki, used-a.charged)
 			a.charged = used
 		}
@@ -74,8 +78,8 @@ func (m *Machine) store(now partition.Now, h node.Host, p *part, claims []*jobqu
 func (m *Machine) storeOrderly(now partition.Now, h node.Host, only *part) {
 	byPart := map[*part][]*jobqueue.Claim{}
 	for _, a := range m.sorted() {
-		if only != nil && a.part != only || m.parts[a.part.id] != a.part {
-			continue
+		if !a.local() || only != nil && a.part != only || m.parts[a.part.id] != a.part {
+			continue // who holds a claim elsewhere goes on
 		}
 		for i, c := range a.claims {
 			if !a.reported[i] {
@@ -86,7 +90,7 @@ func (m *Machine) storeOrderly(now partition.Now, h node.Host, only *part) {
 	}
 	for _, p := range m.parts {
 		if claims := byPart[p]; p != nil && len(claims) > 0 {
-			m.store(now, h, p, claims, true, func() { m.cancelAll(p) })
+			m.store(now, h, p, claims, true, func() { m.cancel(nil, func(a *attempt) bool { return a.part == p && a.local() }) })
 		}
 	}
 }
@@ -94,9 +98,9 @@ func (m *Machine) storeOrderly(now partition.Now, h node.Host, only *part) {
 // cancelReported has the attempts cancelled that have no job left and do not end.
 func (m *Machine) cancelReported() {
 	for _, a := range m.sorted() {
-		if a.left == 0 && !a.cut {
+		if a.left == 0 && !a.cut && a.local() {
 			a.cut = true
-			m.cancels = append(m.cancels, a.id)
+			m.cancels = append(m.cancels, Cancel{Attempt: a.id})
 		}
 	}
 }
@@ -111,15 +115,21 @@ func (m *Machine) sorted() []*attempt {
 	return list
 }
 
-// cancelAll has the attempts of a partition, or all, cancelled. Their results are not counted.
-func (m *Machine) cancelAll(p *part) {
+// cancel has the attempts cancelled that are chosen. Their results are not counted.
+func (m *Machine) cancel(cause error, chosen func(*attempt) bool) {
 	for _, a := range m.sorted() {
-		if (p == nil || a.part == p) && !a.cut {
+		if !a.cut && chosen(a) {
 			a.cut = true
-			m.cancels = append(m.cancels, a.id)
+			m.cancels = append(m.cancels, Cancel{a.id, cause})
 		}
 	}
 }
+
+// cancelAll has all attempts of a partition cancelled.
+func (m *Machine) cancelAll(p *part) { m.cancel(nil, func(a *attempt) bool { return a.part == p }) }
+
+// cancelLocal has all attempts of this node cancelled.
+func (m *Machine) cancelLocal() { m.cancel(nil, (*attempt).local) }
 
 // settleClosing ends the work in partitions that are being given up.
 func (m *Machine) settleClosing(now partition.Now, h node.Host) {
@@ -159,7 +169,7 @@ func (m *Machine) Drained() bool {
 
 func (m *Machine) allCut() bool {
 	for _, a := range m.attempts {
-		if !a.cut {
+		if !a.cut && a.local() {
 			return false
 		}
 	}

@@ -197,8 +197,8 @@ func TestAttemptsOfAPartitionThatWasLostKeepTheirSlotsUntilTheyEnd(t *testing.T)
 	r.drainAll()
 	r.wantEmpty(a, b)
 	r.advance(time.Minute)
-	if pairs, wikis, queues := r.m.Known(); pairs+wikis+queues != 0 {
-		t.Fatalf("%d pairs, %d wikis and %d queues are in memory, want none", pairs, wikis, queues)
+	if pairs, wikis, limiters := r.m.Known(); pairs+wikis+limiters != 0 {
+		t.Fatalf("%d pairs, %d wikis and %d limiters are in memory, want none", pairs, wikis, limiters)
 	}
 }
 

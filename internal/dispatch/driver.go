@@ -20,13 +20,14 @@ type Driver struct {
 	*Machine
 	engine  kv.Engine
 	runners func(pair jobqueue.Pair) runner.Runner
+	remote  runner.Runner
 	log     *slog.Logger
 	poke    func()
 
 	ctx     context.Context //nolint:containedctx // the parent of all attempts, which outlive the Step that starts them
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	cancels map[uint64]context.CancelFunc // used by the loop only
+	cancels map[uint64]context.CancelCauseFunc // used by the loop only
 
 	mu      sync.Mutex
 	results []result // Guarded by mu.
@@ -46,7 +47,10 @@ type DriverConfig struct {
 	Engine  kv.Engine
 	// Runners returns the runner of a pair. It is called from many goroutines.
 	Runners func(pair jobqueue.Pair) runner.Runner
-	Logger  *slog.Logger // nil: discard
+	// Remote carries out what workers come for; nil: nobody comes. Its attempts have no time-out of
+	// their own: a claim has a deadline.
+	Remote runner.Runner
+	Logger *slog.Logger // nil: discard
 }
 
 // NewDriver returns a driver that has started nothing. Attach gives it the loop.
@@ -55,8 +59,8 @@ func NewDriver(cfg DriverConfig) *Driver {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Driver{
-		Machine: cfg.Machine, engine: cfg.Engine, runners: cfg.Runners, log: cfg.Logger.With("part", "dispatch"),
-		poke: func() {}, cancels: map[uint64]context.CancelFunc{},
+		Machine: cfg.Machine, engine: cfg.Engine, runners: cfg.Runners, remote: cfg.Remote, log: cfg.Logger.With("part", "dispatch"),
+		poke: func() {}, cancels: map[uint64]context.CancelCauseFunc{},
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d
@@ -84,7 +88,7 @@ func (d *Driver) Step(now partition.Now, h node.Host) time.Duration {
 			continue
 		}
 		if cancel := d.cancels[r.attempt]; cancel != nil {
-			cancel()
+			cancel(nil)
 			delete(d.cancels, r.attempt)
 		}
 		d.Machine.Ended(now, r.attempt, r.err)
@@ -95,9 +99,9 @@ func (d *Driver) Step(now partition.Now, h node.Host) time.Duration {
 	d.mu.Unlock()
 	wake := d.Machine.Step(now, h)
 	starts, cancels := d.Machine.Starts()
-	for _, id := range cancels {
-		if cancel := d.cancels[id]; cancel != nil {
-			cancel()
+	for _, c := range cancels {
+		if cancel := d.cancels[c.Attempt]; cancel != nil {
+			cancel(c.Cause)
 		}
 	}
 	for i := range starts {
@@ -107,13 +111,7 @@ func (d *Driver) Step(now partition.Now, h node.Host) time.Duration {
 }
 
 func (d *Driver) start(s *Start) {
-	var ctx context.Context
-	var cancel context.CancelFunc
-	if s.Work.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(d.ctx, s.Work.Timeout)
-	} else {
-		ctx, cancel = context.WithCancel(d.ctx)
-	}
+	ctx, cancel := context.WithCancelCause(d.ctx)
 	d.cancels[s.Attempt] = cancel
 	start := *s
 	d.running.Go(func() { d.run(ctx, &start) })
@@ -131,10 +129,18 @@ func (d *Driver) carryOut(ctx context.Context, s *Start) (err error) {
 			d.log.Error("runner panicked", "queue", s.Work.Queue, "wiki", s.Work.Wiki, "err", err)
 		}
 	}()
+	if s.Work.Timeout > 0 && !s.Remote {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Work.Timeout)
+		defer cancel()
+	}
 	if err := d.payloads(ctx, s); err != nil {
 		return err
 	}
-	r := d.runners(jobqueue.Pair{Queue: s.Work.Queue, Wiki: s.Work.Wiki})
+	r := d.remote
+	if !s.Remote {
+		r = d.runners(jobqueue.Pair{Queue: s.Work.Queue, Wiki: s.Work.Wiki})
+	}
 	if r == nil {
 		return nil // the configuration changed: the jobs return to their places
 	}

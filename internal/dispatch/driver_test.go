@@ -97,7 +97,7 @@ func TestAnAttemptThatFailsPanicsOrTakesTooLongIsCounted(t *testing.T) {
 			return ctx.Err()
 		},
 	} {
-		r := newRig(t, &policy{node: 1, queue: dispatch.QueuePolicy{Timeout: 20 * time.Millisecond, Retry: jobqueue.Policy{Attempts: 1}}})
+		r := newRig(t, &policy{node: 1, queue: settings{Timeout: 20 * time.Millisecond, Retry: jobqueue.Policy{Attempts: 1}}})
 		until := driven(t, r, f)
 		r.open(false, "aawiki")
 		r.push(p, 1)

@@ -6,10 +6,12 @@ import (
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
+	"auwai/internal/runner"
 )
 
 // Effects implements node.Tenant.
 func (m *Machine) Effects(now partition.Now, pm *partition.Machine, effects []any) {
+	m.now = now
 	p := m.parts[pm.ID()]
 	if p == nil || p.machine != pm {
 		m.observeOnly(pm, effects)
@@ -79,6 +81,9 @@ func (m *Machine) becameReady(p *part, j *jobqueue.Job) {
 	pr.sized(jobBytes + len(j.Payload))
 	e := entry{seq: j.Seq, id: j.ID, created: j.Created.UnixMilli(), job: j}
 	m.admit(&pr.bands[j.Band], e)
+	if pr.cause == causeNone {
+		m.mark(pr, CauseWorker) // until it is looked at, or starts
+	}
 	m.activate(pr)
 }
 
@@ -175,6 +180,7 @@ func (m *Machine) purged(now partition.Now, p *part, e jobqueue.Purged) {
 			m.loaded -= w.list[w.head].size()
 			w.pop()
 		}
+		w.last = max(w.last, e.Before-1) // nothing before it is worth reading
 		w.arrived = slices.DeleteFunc(w.arrived, func(a entry) bool { return a.seq < e.Before })
 	}
 	m.activate(pr)
@@ -183,18 +189,15 @@ func (m *Machine) purged(now partition.Now, p *part, e jobqueue.Purged) {
 
 // cancelRunning cancels the attempt of a job, once all jobs that it still has are cancelled.
 func (m *Machine) cancelRunning(p *part, e jobqueue.CancelRunning) {
-	for _, a := range m.sorted() {
-		if a.part != p || a.pr.Pair != e.Pair || a.cut {
-			continue
+	m.cancel(runner.ErrCancelled, func(a *attempt) bool {
+		if a.part != p || a.pr.Pair != e.Pair {
+			return false
 		}
 		others, has := false, false
 		for i, c := range a.claims {
 			has = has || c.Job.ID == e.ID
 			others = others || !a.reported[i] && !c.Cancelled
 		}
-		if has && !others {
-			a.cut = true
-			m.cancels = append(m.cancels, a.id)
-		}
-	}
+		return has && !others
+	})
 }

@@ -46,14 +46,14 @@ func (m *Machine) Entries() (all, largest int) {
 	return all, largest
 }
 
-// Known returns how many pairs, wikis and queues are in memory.
-func (m *Machine) Known() (pairs, wikis, queues int) {
+// Known returns how many pairs, wikis and limiters are in memory.
+func (m *Machine) Known() (pairs, wikis, limiters int) {
 	for _, p := range m.parts {
 		if p != nil {
 			pairs += len(p.pairs)
 		}
 	}
-	return pairs, len(m.wikis), len(m.queues)
+	return pairs, len(m.wikis), m.limits.Len()
 }
 
 // FinishingAtMost is how many outcomes may wait to be durable.

@@ -49,6 +49,10 @@ func (h *wikiHeap) drop(w *wiki) {
 // activate says that a pair may have something to start. A wiki that had nothing to do starts at
 // the present virtual time: it is not owed for the time in which it asked for nothing.
 func (m *Machine) activate(pr *pair) {
+	if pr.policy.Remote {
+		m.offer(pr)
+		return
+	}
 	w := pr.wiki
 	if w.index < 0 {
 		w.vtime = max(w.vtime, m.vnow)

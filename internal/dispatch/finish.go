@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,29 +14,53 @@ import (
 
 // Result takes how one job of an attempt ended.
 func (m *Machine) Result(now partition.Now, id uint64, i int, r runner.Result) {
+	m.now = now
 	a := m.attempts[id]
 	if a == nil || i < 0 || i >= len(a.claims) || a.reported[i] {
+		settle(r.Waits, ErrNotHeld)
 		return
 	}
 	a.reported[i] = true
 	a.left--
 	if m.parts[a.part.id] != a.part {
+		settle(r.Waits, node.ErrNotOwner)
 		return // the partition is another owner's, who finds the claim or the ready job
+	}
+	if r.Waits != nil {
+		a.part.waits[a.claims[i]] = r.Waits
 	}
 	if a.cut && r.Outcome != jobqueue.OutcomeDone {
 		r = runner.Result{Outcome: jobqueue.OutcomeUncounted}
 	}
 	if r.Outcome == jobqueue.OutcomeUncounted {
-		if r.Hold != "" {
-			m.holdWiki(now, a.pr.wiki, r.Hold, a.probe)
+		switch {
+		case r.Hold == "":
+		case a.remote || a.pr.policy.OffWiki: // it says nothing of the wiki, and the job waits for itself
+			r.RetryAfter = max(r.RetryAfter, probeFirst)
+		default:
+			m.holdBy(a, &r)
+			r.RetryAfter = 0 // the hold is as long
 		}
 		m.giveBack(now, a, a.claims[i], r)
 		return
 	}
-	if a.pr.wiki.hold.active() {
-		m.lift(a.pr.wiki)
+	m.answered(a)
+	m.end(now, a, a.claims[i], a.pr.policy.judge(r))
+}
+
+// answered lifts the holds of a target that has taken work. A section takes no word of an attempt that
+// began before its hold.
+func (m *Machine) answered(a *attempt) {
+	w := a.pr.wiki
+	if a.remote || a.found || a.pr.policy.OffWiki {
+		return // it says nothing of the wiki
 	}
-	m.end(now, a, a.claims[i], r)
+	if s := w.section; s != nil && s.hold.active() && a.from >= s.hold.since {
+		m.liftSection(s)
+	}
+	if w.hold.active() {
+		m.lift(w)
+	}
 }
 
 // giveBack returns a job to its place, not counted. One that nothing can have happened to goes back
@@ -42,6 +68,7 @@ func (m *Machine) Result(now partition.Now, id uint64, i int, r runner.Result) {
 func (m *Machine) giveBack(now partition.Now, a *attempt, c *jobqueue.Claim, r runner.Result) {
 	j := c.Job
 	if r.RetryAfter == 0 && j.Key == "" && j.Root.Signature == "" && a.part.mem.Release(j.ID) {
+		a.part.settle(c, nil)
 		m.becameReady(a.part, j)
 		return
 	}
@@ -51,7 +78,8 @@ func (m *Machine) giveBack(now partition.Now, a *attempt, c *jobqueue.Claim, r r
 func (m *Machine) end(now partition.Now, a *attempt, c *jobqueue.Claim, r runner.Result) {
 	a.part.ended = append(a.part.ended, jobqueue.Ended{
 		Claim: c, Outcome: r.Outcome, Error: r.Error, Start: a.wall, End: now.Wall, RetryAfter: r.RetryAfter,
-		Policy: a.pr.policy.Retry, Jitter: m.cfg.Random(),
+		Policy: a.pr.policy.Retry, Jitter: m.cfg.Random(), NoRetry: r.NoRetry, Holder: a.holder,
+		Message: r.Message, ResultURL: r.ResultURL,
 	})
 	if m.cfg.Hooks.OnEnd != nil {
 		m.cfg.Hooks.OnEnd(a.pr.Pair, r.Outcome, now.Mono-a.from)
@@ -62,6 +90,7 @@ func (m *Machine) end(now partition.Now, a *attempt, c *jobqueue.Claim, r runner
 // return to their place when err is nil.
 func (m *Machine) Ended(now partition.Now, id uint64, err error) {
 	a := m.attempts[id]
+	m.now = now
 	if a == nil {
 		return
 	}
@@ -72,6 +101,9 @@ func (m *Machine) Ended(now partition.Now, id uint64, err error) {
 		r := runner.Result{Outcome: jobqueue.OutcomeUncounted}
 		if err != nil {
 			r = runner.Result{Outcome: jobqueue.OutcomeFailed, Error: err.Error()}
+			if errors.Is(err, context.DeadlineExceeded) {
+				r.Class = runner.ClassTimeout
+			}
 		}
 		m.Result(now, id, i, r)
 	}
@@ -80,34 +112,49 @@ func (m *Machine) Ended(now partition.Now, id uint64, err error) {
 }
 
 func (m *Machine) free(now partition.Now, a *attempt) {
-	m.running--
+	if a.local() {
+		m.running--
+	}
 	pr := a.pr
 	pr.running--
 	pr.wiki.running--
-	pr.queue.running--
+	m.limits.Release(a.limits)
+	m.limits.Return(now.Mono, a.reserved, len(a.claims))
 	pr.done += len(a.claims)
 	if m.alone == a {
 		m.alone = nil
 	}
-	if a.probe && pr.wiki.hold.active() {
+	switch {
+	case a.section != nil:
+		a.section.hold.probing = false
+	case a.probe:
 		pr.wiki.hold.probing = false
 	}
-	if a.started {
-		used := float64(now.Mono - a.from)
-		m.charge(pr.wiki, used-a.charged)
-		pr.est += (used/float64(len(a.claims)) - pr.est) / 8
+	if a.started && !a.found {
+		m.settleCharge(now, a)
 	}
 	if m.parts[pr.part.id] != pr.part {
 		m.release(pr) // the pair was forgotten with its partition
 	}
+	m.offerBarred()
+	// The wiki has a free slot, whichever of its pairs had it; and so has the pair.
+	m.activate(pr)
 	if len(pr.wiki.pairs) > 0 {
-		m.activate(pr.wiki.pairs[0]) // the wiki has a free slot, whichever of its pairs had it
-	}
-	if len(pr.queue.waiters) > 0 && !pr.queue.freed {
-		pr.queue.freed = true
-		m.freed = append(m.freed, pr.queue)
+		m.activate(pr.wiki.pairs[0])
 	}
 	m.rest(now, pr)
+}
+
+// settleCharge charges a wiki for what an attempt has used, and learns from it.
+func (m *Machine) settleCharge(now partition.Now, a *attempt) {
+	pr := a.pr
+	used := float64(now.Mono - a.from)
+	if a.remote {
+		pr.wiki.away += used - a.charged
+	} else {
+		m.charge(pr.wiki, used-a.charged)
+	}
+	pr.est += (used/float64(len(a.claims)) - pr.est) / 8
 }
 
 // flushCommands submits what results and reads have gathered.
@@ -115,6 +162,7 @@ func (m *Machine) flushCommands(now partition.Now, h node.Host) {
 	m.startStored(now)
 	m.advanceLoads(h)
 	m.promote(now, h)
+	m.storeExtensions(now, h)
 	for _, p := range m.parts {
 		if p == nil {
 			continue
@@ -171,9 +219,40 @@ func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
 		}
 		for i := range c.Outcomes[:c.Done] {
 			m.leftPlace(p, &c.Outcomes[i])
+			if len(p.waits) > 0 {
+				p.settle(c.Outcomes[i].Claim, lost(c, i))
+			}
 		}
 		p.ended = append(p.ended, c.Outcomes[c.Done:]...)
 	}})
+}
+
+// lost returns ErrNotHeld for an outcome whose claim was lost.
+func lost(c *jobqueue.Finish, i int) error {
+	if slices.Contains(c.Lost, i) {
+		return ErrNotHeld
+	}
+	return nil
+}
+
+// settle tells whoever waits for an outcome that it is durable, or why it never will be.
+func (p *part) settle(c *jobqueue.Claim, err error) {
+	settle(p.waits[c], err)
+	delete(p.waits, c)
+}
+
+// settleAll tells all who wait.
+func (p *part) settleAll(err error) {
+	for _, w := range p.waits { // each hears for itself, so the order is nobody's
+		settle(w, err)
+	}
+	clear(p.waits)
+}
+
+func settle(w runner.Waiter, err error) {
+	if w != nil {
+		w.Settled(err)
+	}
 }
 
 // leftPlace makes sure that a job whose attempt has ended is not in a window at the place it had. A
@@ -228,7 +307,7 @@ func (m *Machine) drop(now partition.Now, h node.Host, p *part) {
 	}})
 }
 
-// Running returns the number of attempts.
+// Running returns the number of attempts of this node.
 func (m *Machine) Running() int { return m.running }
 
 // resting is a pair that has become idle; it is forgotten after a while, so that pairs that come
@@ -249,9 +328,14 @@ func (m *Machine) rest(now partition.Now, pr *pair) {
 }
 
 func (pr *pair) idle() bool {
-	if pr.running > 0 || pr.waits || pr.asking {
+	if pr.running > 0 || pr.waits != nil || pr.asking || pr.away != notListed {
 		return false
 	}
+	return pr.empty()
+}
+
+// empty reports whether a pair has no ready job.
+func (pr *pair) empty() bool {
 	for b := range pr.bands {
 		w := &pr.bands[b]
 		if !w.complete || w.loading || w.head < len(w.list) {

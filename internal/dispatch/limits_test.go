@@ -13,7 +13,7 @@ func TestEveryLimitIsKeptAndUsed(t *testing.T) {
 	a, b := pairOf("links", "aawiki"), pairOf("links", "abwiki")
 	r := newRig(t, &policy{
 		node:   10,
-		queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 5, PerWiki: 3}, "mail": {Concurrency: 4}},
+		queues: map[string]settings{"links": {Concurrency: 5, PerWiki: 3}, "mail": {Concurrency: 4}},
 		wikis:  map[string]int{"abwiki": 2},
 	})
 	r.open(false, "aawiki", "abwiki", "acwiki")
@@ -36,13 +36,14 @@ func TestEveryLimitIsKeptAndUsed(t *testing.T) {
 }
 
 func TestALimitOfAQueueHoldsAfterAPairOfItWasForgotten(t *testing.T) {
-	r := newRig(t, &policy{node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 1}}, held: map[string]string{"abwiki": "closed"}})
+	r := newRig(t, &policy{node: 10, queues: map[string]settings{"links": {Concurrency: 1}}, held: map[string]string{"abwiki": "closed"}})
 	r.open(false, "aawiki", "abwiki")
 	r.push(pairOf("links", "abwiki"), 1) // held: it keeps its queue
 	r.push(pairOf("links", "aawiki"), 1)
 	r.drainAll()
 	r.advance(time.Minute) // the idle pair is forgotten
 	r.policy.held = nil
+	r.changed()
 	r.push(pairOf("links", "aawiki"), 5)
 	r.push(pairOf("links", "abwiki"), 5) // the rig fails above a limit
 	r.drainAll()
@@ -50,7 +51,7 @@ func TestALimitOfAQueueHoldsAfterAPairOfItWasForgotten(t *testing.T) {
 }
 
 func TestAWikiThatWaitsForItsQueueIsNotForgottenWhileOthersAreBusy(t *testing.T) {
-	r := newRig(t, &policy{node: 4, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 1}}})
+	r := newRig(t, &policy{node: 4, queues: map[string]settings{"links": {Concurrency: 1}}})
 	r.open(false, "aawiki", "abwiki", "acwiki")
 	r.push(pairOf("links", "aawiki"), 1)
 	first := r.ids()[0]
@@ -67,7 +68,7 @@ func TestAWikiThatWaitsForItsQueueIsNotForgottenWhileOthersAreBusy(t *testing.T)
 
 func TestAFreeSlotOfAQueueGoesToAnotherWaiterWhenTheFirstIsBlocked(t *testing.T) {
 	r := newRig(t, &policy{
-		node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 2}}, wikis: map[string]int{"abwiki": 1},
+		node: 10, queues: map[string]settings{"links": {Concurrency: 2}}, wikis: map[string]int{"abwiki": 1},
 	})
 	r.open(false, "aawiki", "abwiki", "acwiki")
 	r.push(pairOf("links", "aawiki"), 2) // takes the queue
@@ -95,9 +96,9 @@ func runRandomFarm(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable
 	wikis := []string{"aawiki", "abwiki", "acwiki", "adwiki", "aewiki"}
 	queues := []string{"links", "mail", "purge"}
-	p := &policy{node: 1 + rnd.IntN(8), queues: map[string]dispatch.QueuePolicy{}, wikis: map[string]int{}, batch: 1 + rnd.IntN(3)}
+	p := &policy{node: 1 + rnd.IntN(8), queues: map[string]settings{}, wikis: map[string]int{}, batch: 1 + rnd.IntN(3)}
 	for _, q := range queues {
-		p.queues[q] = dispatch.QueuePolicy{Concurrency: rnd.IntN(4), PerWiki: rnd.IntN(3), Timeout: time.Minute}
+		p.queues[q] = settings{Concurrency: rnd.IntN(4), PerWiki: rnd.IntN(3), Timeout: time.Minute}
 	}
 	for _, w := range wikis {
 		p.wikis[w] = rnd.IntN(4)
@@ -131,7 +132,7 @@ func runRandomFarm(t *testing.T, seed uint64) {
 func (r *rig) wantNoSlotUnused(seed uint64, pairs []jobqueue.Pair) {
 	r.t.Helper()
 	for _, pr := range pairs {
-		q := r.policy.Queue(pr.Queue)
+		q := r.policy.settings(pr.Queue)
 		full := func(name string, limit int) bool { return limit > 0 && r.counts[name] >= limit }
 		if full("node", r.policy.node) || full("queue "+pr.Queue, q.Concurrency) ||
 			full("wiki "+pr.Wiki, r.policy.wikis[pr.Wiki]) || full("pair "+pr.Queue+" "+pr.Wiki, q.PerWiki) {
@@ -167,26 +168,24 @@ func TestJobsThatEndFasterThanTheDiskTakesItAreNotStartedWithoutBound(t *testing
 
 func TestAChangedPolicyHoldsForWhatStartsAfterIt(t *testing.T) {
 	a, b := pairOf("links", "aawiki"), pairOf("links", "abwiki")
-	r := newRig(t, &policy{node: 10, queues: map[string]dispatch.QueuePolicy{"links": {Concurrency: 2, PerWiki: 2}}, held: map[string]string{"abwiki": "paused"}})
+	r := newRig(t, &policy{node: 10, queues: map[string]settings{"links": {Concurrency: 2, PerWiki: 2}}, held: map[string]string{"abwiki": "paused"}})
 	r.open(false, "aawiki", "abwiki")
 	r.push(a, 20)
 	r.push(b, 20)
 	if n := r.counts["queue links"]; n != 2 {
 		t.Fatalf("%d attempts, want 2", n)
 	}
-	r.policy.queues["links"] = dispatch.QueuePolicy{Concurrency: 5, PerWiki: 4}
+	r.policy.queues["links"] = settings{Concurrency: 5, PerWiki: 4}
 	r.policy.held = nil
-	r.m.Changed(r.clock)
-	r.settle()
+	r.changed()
 	if n := r.counts["queue links"]; n != 5 {
 		t.Fatalf("%d attempts after the limit was raised, want 5", n)
 	}
 	if n := r.counts["wiki abwiki"]; n == 0 {
 		t.Error("the wiki that was resumed starts nothing")
 	}
-	r.policy.queues["links"] = dispatch.QueuePolicy{Concurrency: 1, PerWiki: 1}
-	r.m.Changed(r.clock)
-	r.settle()
+	r.policy.queues["links"] = settings{Concurrency: 1, PerWiki: 1}
+	r.changed()
 	started := len(r.started)
 	for range 4 { // four of the five that run; the limit is one
 		id := r.ids()[0]

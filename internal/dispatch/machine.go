@@ -6,6 +6,7 @@ import (
 
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv"
+	"auwai/internal/limit"
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
@@ -18,13 +19,19 @@ type Hooks struct {
 	OnRetried  func(jobqueue.Retried)
 	OnStart    func(pair jobqueue.Pair, jobs int, waited time.Duration)
 	OnEnd      func(pair jobqueue.Pair, outcome jobqueue.Outcome, took time.Duration)
-	OnHold     func(wiki, reason string) // reason "" when the hold was lifted
+	OnHold     func(wiki, reason string)    // reason "" when the hold was lifted
+	OnSection  func(section, reason string) // the same for a database section
 	OnRepaired func(text string)
+	// OnBlocked tells how long a pair with ready jobs has started nothing, and why. A time that goes on
+	// is told in parts.
+	OnBlocked func(pair jobqueue.Pair, cause Cause, took time.Duration)
 }
 
 // Config of a Machine.
 type Config struct {
 	Policy Policy
+	// Workers come for jobs; nil: nobody does.
+	Workers Workers
 	// Random gives numbers from [0, 1) for jitter.
 	Random func() float64
 	Hooks  Hooks
@@ -32,16 +39,18 @@ type Config struct {
 
 // Machine is the step machine of dispatch; a node.Tenant. It is used by the node's loop only.
 type Machine struct {
-	cfg    Config
-	parts  [partition.Count]*part
-	wikis  map[string]*wiki
-	queues map[string]*queue
-	order  wikiHeap
-	vnow   float64 // virtual time of the last start
+	cfg      Config
+	now      partition.Now // of the input that is being taken
+	parts    [partition.Count]*part
+	wikis    map[string]*wiki
+	sections map[string]*section
+	limits   *limit.Set
+	order    wikiHeap
+	vnow     float64 // virtual time of the last start
 
 	attempts map[uint64]*attempt
 	lastID   uint64
-	running  int
+	running  int // attempts of this node; those of workers are not among them
 	loaded   int // bytes of all windows
 	loads    map[uint64]*load
 	nextLoad uint64
@@ -54,7 +63,16 @@ type Machine struct {
 	alone     *attempt      // a suspect that runs alone
 	lastTick  time.Duration
 
-	freed      []*queue    // have a free slot and pairs that wait for one
+	gated      []*pair            // have a gate that is closed
+	pending    map[string]*totals // of queues that gates ask for, over all wikis
+	counted    int                // the next partition to be counted for them
+	remotes    []*pair            // may have something for a worker
+	wanting    []*pair            // have something, and no worker takes it
+	barred     []*pair            // remote ones that a limit has refused
+	looked     uint64             // the newest request that the remote pairs were shown to
+	vaway      float64            // as vnow, of the workers' attempts
+	extensions []extension        // heartbeats to be stored
+	lastSweep  time.Duration
 	idle       []resting   // in the order of their becoming idle
 	advance    []*load     // reads whose next stage is to be asked for
 	promotions []promotion // due jobs whose command is to be submitted
@@ -66,15 +84,24 @@ type Machine struct {
 	cutShort   bool
 
 	starts  []Start
-	cancels []uint64
+	cancels []Cancel
 }
 
 // Start is an attempt that is to be carried out now.
 type Start struct {
 	Attempt   uint64
 	Partition partition.ID
-	Work      runner.Work
-	Jobs      []*jobqueue.Job // of Work.Jobs; a payload that was stored ahead is to be read first
+	// Remote says that a worker carries it out; the Work has the claim's holder and deadline.
+	Remote bool
+	Work   runner.Work
+	Jobs   []*jobqueue.Job // of Work.Jobs; a payload that was stored ahead is to be read first
+}
+
+// Cancel is an attempt that is to be cancelled now.
+type Cancel struct {
+	Attempt uint64
+	// Cause is runner.ErrCancelled when the job was cancelled, nil when the node does it.
+	Cause error
 }
 
 type part struct {
@@ -82,8 +109,9 @@ type part struct {
 	machine *partition.Machine
 	mem     *jobqueue.Mem
 	pairs   map[jobqueue.Pair]*pair
-	ended   []jobqueue.Ended // results that wait for their Finish command
-	places  []jobqueue.Place // superseded jobs that wait for their command
+	ended   []jobqueue.Ended                  // results that wait for their Finish command
+	waits   map[*jobqueue.Claim]runner.Waiter // who wants to know when they are durable
+	places  []jobqueue.Place                  // superseded jobs that wait for their command
 	due     dueTimer
 	closing bool
 	cut     bool // closing: running attempts are being stored
@@ -95,55 +123,68 @@ type pair struct {
 	jobqueue.Pair
 	part    *part
 	wiki    *wiki
-	queue   *queue
 	bands   [jobqueue.Bands]window
 	running int
-	est     float64 // expected nanoseconds of a job
-	turn    uint64
-	done    int  // finished since the last stored cursor
-	bytes   int  // expected bytes of a record; 0: none was seen
-	asking  bool // in hungry
-	waits   bool // in queue.waiters
-	resting bool // in idle
-	policy  QueuePolicy
+	est     float64        // expected nanoseconds of a job
+	turn    uint64         // of its last start
+	pass    float64        // what it has had of its wiki's turns, by weight
+	done    int            // finished since the last stored cursor
+	bytes   int            // expected bytes of a record; 0: none was seen
+	asking  bool           // in hungry
+	resting bool           // in idle
+	waits   *limit.Limiter // whose waiter it is
+	inGated bool           // in Machine.gated
+	away    remoteList     // the list of remote pairs that it is in
+
+	cause Cause         // why it starts nothing
+	since time.Duration // since when, as far as it was told
+
+	// What the policy says, until it changes.
+	policy QueuePolicy
+	limits []*limit.Limiter
+	gates  []gate
+	held   string
+	paused bool // held is an operator's word
 }
+
+// Account implements limit.Waiter.
+func (pr *pair) Account() float64 { return pr.wiki.vtime }
 
 type wiki struct {
 	name    string
 	vtime   float64
-	index   int // in the heap, -1 when not
+	away    float64 // as vtime, of the workers' attempts
+	index   int     // in the heap, -1 when not
 	running int
 	pairs   []*pair
 	starts  uint64
+	pass    [jobqueue.Bands]float64 // of the pair that started last
 	hold    hold
+	section *section         // nil: none is known
 	aside   map[string]aside // by queue: jobs that were put aside
-}
-
-type queue struct {
-	name    string
-	running int
-	pairs   int // that refer to it
-	waiters []*pair
-	freed   bool // in Machine.freed
 }
 
 // New returns a machine that has no partition yet.
 func New(cfg Config) *Machine {
 	return &Machine{
-		cfg: cfg, wikis: map[string]*wiki{}, queues: map[string]*queue{},
+		cfg: cfg, wikis: map[string]*wiki{}, sections: map[string]*section{}, pending: map[string]*totals{},
 		attempts: map[uint64]*attempt{}, loads: map[uint64]*load{},
 	}
 }
 
 // Event implements node.Tenant.
 func (m *Machine) Event(now partition.Now, e node.Event) {
+	m.now = now
+	if m.limits == nil {
+		m.limits = limit.New(now.Mono, func(name string) limit.Limit { return m.cfg.Policy.Limit(name) })
+	}
 	switch e.Kind {
 	case node.SessionStarted, node.Resumed:
 		m.live, m.suspended = true, false
 		m.activateAll()
 	case node.Suspended:
 		m.suspended = true
-		m.cancelAll(nil)
+		m.cancelLocal()
 	case node.SessionLost:
 		m.live = false
 	case node.Opened:
@@ -162,7 +203,7 @@ func (m *Machine) Event(now partition.Now, e node.Event) {
 
 func (m *Machine) opened(now partition.Now, e node.Event) {
 	mem, _ := e.Machine.Mem(partition.SlotJobs).(*jobqueue.Mem)
-	p := &part{id: e.Partition, machine: e.Machine, mem: mem, pairs: map[jobqueue.Pair]*pair{}}
+	p := &part{id: e.Partition, machine: e.Machine, mem: mem, pairs: map[jobqueue.Pair]*pair{}, waits: map[*jobqueue.Claim]runner.Waiter{}}
 	m.parts[e.Partition] = p
 	if e.Unclean {
 		m.cautious = now.Mono + cautiousFor
@@ -183,6 +224,7 @@ func (m *Machine) opened(now partition.Now, e node.Event) {
 		}
 		m.activate(pr)
 	}
+	m.adopt(p)
 }
 
 // closed forgets a partition. Its attempts are cancelled; what they report later is dropped.
@@ -193,6 +235,8 @@ func (m *Machine) closed(id partition.ID) {
 	}
 	m.parts[id] = nil
 	m.cancelAll(p)
+	p.settleAll(node.ErrNotOwner)
+	m.endFound(p)
 	for _, pr := range p.pairs {
 		for b := range pr.bands {
 			for i := range pr.bands[b].waiting() {
@@ -210,23 +254,28 @@ func (m *Machine) closed(id partition.ID) {
 
 // forget drops a pair that has nothing waiting and nothing running.
 func (m *Machine) forget(pr *pair) {
+	m.mark(pr, causeNone)
 	delete(pr.part.pairs, pr.Pair)
 	pr.wiki.pairs = slices.DeleteFunc(pr.wiki.pairs, func(o *pair) bool { return o == pr })
-	pr.queue.waiters = slices.DeleteFunc(pr.queue.waiters, func(o *pair) bool { return o == pr })
-	pr.queue.pairs--
+	m.leave(pr)
+	for _, l := range pr.limits {
+		m.limits.Drop(l)
+	}
 	m.release(pr)
 }
 
-// release drops the wiki and the queue of a pair when nothing refers to them any more: two of one
-// name would have a limit each.
+// release drops the wiki of a pair when nothing refers to it any more: two of one name would be
+// charged for themselves.
 func (m *Machine) release(pr *pair) {
 	if w := pr.wiki; len(w.pairs) == 0 && w.running == 0 && !w.hold.active() {
 		m.order.drop(w)
 		delete(m.wikis, w.name)
 	}
-	if q := pr.queue; q.pairs == 0 && q.running == 0 {
-		delete(m.queues, q.name)
-	}
+}
+
+// knows reports whether a pair was not forgotten.
+func (m *Machine) knows(pr *pair) bool {
+	return m.parts[pr.part.id] == pr.part && pr.part.pairs[pr.Pair] == pr
 }
 
 func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
@@ -235,22 +284,17 @@ func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
 	}
 	w := m.wikis[key.Wiki]
 	if w == nil {
-		w = &wiki{name: key.Wiki, index: -1, vtime: m.vnow}
+		w = &wiki{name: key.Wiki, index: -1, vtime: m.vnow, away: m.vaway}
 		m.wikis[key.Wiki] = w
 	}
-	q := m.queues[key.Queue]
-	if q == nil {
-		q = &queue{name: key.Queue}
-		m.queues[key.Queue] = q
-	}
-	pr := &pair{Pair: key, part: p, wiki: w, queue: q, est: float64(10 * time.Millisecond), policy: m.cfg.Policy.Queue(key.Queue)}
+	pr := &pair{Pair: key, part: p, wiki: w, est: float64(10 * time.Millisecond), since: m.now.Mono}
+	m.refresh(pr)
 	for b := range pr.bands {
 		pr.bands[b].complete = true
 		pr.bands[b].page = firstPage
 	}
 	p.pairs[key] = pr
 	w.pairs = append(w.pairs, pr)
-	q.pairs++
 	// Attempts of an earlier opening may still run: they hold their slots until they end.
 	for _, a := range m.attempts {
 		if a.pr.Pair == key {
@@ -263,20 +307,29 @@ func (m *Machine) pair(p *part, key jobqueue.Pair) *pair {
 
 // Step implements node.Tenant.
 func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
+	m.now = now
 	if now.Mono-m.lastTick >= tick {
 		m.lastTick = now.Mono
 		m.ticked(now, h)
 	}
 	m.flushCommands(now, h)
 	m.startAll(now, h)
+	m.startRemote(h)
 	m.loadHungry(h)
 	m.askDue(now, h)
 	m.settleClosing(now, h)
-	return now.Mono + tick
+	wake := now.Mono + tick
+	if m.limits != nil {
+		// A moment that has passed is one that waits for a slot of the node.
+		if at, waited := m.limits.Wake(); waited && at > now.Mono {
+			wake = min(wake, at)
+		}
+	}
+	return wake
 }
 
 // Starts returns the attempts that are to be started and those that are to be cancelled, once.
-func (m *Machine) Starts() (starts []Start, cancels []uint64) {
+func (m *Machine) Starts() (starts []Start, cancels []Cancel) {
 	starts, cancels = m.starts, m.cancels
 	m.starts, m.cancels = nil, nil
 	return starts, cancels
@@ -284,6 +337,7 @@ func (m *Machine) Starts() (starts []Start, cancels []uint64) {
 
 // Scanned implements node.Tenant.
 func (m *Machine) Scanned(now partition.Now, token uint64, pages []kv.Page, err error) {
+	m.now = now
 	l := m.loads[token]
 	if l == nil {
 		return // of a partition that was closed

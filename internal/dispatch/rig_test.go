@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv"
 	"auwai/internal/kv/memkv"
+	"auwai/internal/limit"
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
@@ -20,7 +22,7 @@ import (
 // dispatch as the tenant, a clock that the test moves, and attempts that the test ends. Everything
 // happens in the test's goroutine.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	clock    partition.Now
 	store    *memkv.Server
 	registry *partition.Registry
@@ -53,6 +55,7 @@ type rig struct {
 	// outcome, where set, is how jobs end by themselves; nil: done.
 	outcome func(s *dispatch.Start, i int) runner.Result
 
+	uncounted bool // benchmarks measure dispatch, not the rig
 	running   map[uint64]*attempt
 	started   []dispatch.Start
 	cancelled []uint64
@@ -75,28 +78,68 @@ type attempt struct {
 	from time.Duration
 }
 
-// policy is a configuration of maps.
+// policy is a configuration of maps. What a test changes in it counts after r.changed, but for node.
 type policy struct {
 	node      int
-	queue     dispatch.QueuePolicy            // of queues that are not named
-	queues    map[string]dispatch.QueuePolicy // by name
+	queue     settings            // of queues that are not named
+	queues    map[string]settings // by name
 	wikis     map[string]int
+	limits    map[string]limit.Limit // by name, over those of queues and wikis
+	tags      map[string][]string    // names of tags, by wiki
 	batch     int
 	held      map[string]string // by wiki
+	paused    map[string]string // by queue
 	strangers bool              // jobs with a domain are none of their wiki's
 }
 
-func (p *policy) Concurrency() int { return p.node }
-func (p *policy) Queue(name string) dispatch.QueuePolicy {
-	q, ok := p.queues[name]
+// settings are those of a queue, with its limits.
+type settings struct {
+	Concurrency, PerWiki int
+	Timeout              time.Duration
+	Retry                jobqueue.Policy
+	More                 dispatch.QueuePolicy
+}
+
+func (p *policy) settings(queue string) settings {
+	q, ok := p.queues[queue]
 	if !ok {
 		q = p.queue
 	}
 	return q
 }
-func (p *policy) WikiConcurrency(wiki string) int { return p.wikis[wiki] }
-func (p *policy) Held(pair jobqueue.Pair) string  { return p.held[pair.Wiki] }
-func (p *policy) Batch(jobqueue.Pair) int         { return max(p.batch, 1) }
+
+func (p *policy) Concurrency() int { return p.node }
+func (p *policy) Queue(pair jobqueue.Pair) dispatch.QueuePolicy {
+	s := p.settings(pair.Queue)
+	q := s.More
+	q.Timeout, q.Retry, q.Batch = s.Timeout, s.Retry, p.batch
+	return q
+}
+
+func (p *policy) Limits(pair jobqueue.Pair) []string {
+	own := []string{limit.Wiki(pair.Wiki), limit.Queue(pair.Queue), limit.Pair(pair.Queue, pair.Wiki)}
+	return append(own, p.tags[pair.Wiki]...)
+}
+
+func (p *policy) Limit(name string) limit.Limit {
+	if l, ok := p.limits[name]; ok {
+		return l
+	}
+	kind, rest, _ := strings.Cut(name, ":")
+	switch kind {
+	case "wiki":
+		return limit.Limit{Concurrency: p.wikis[rest]}
+	case "queue":
+		return limit.Limit{Concurrency: p.settings(rest).Concurrency}
+	case "pair":
+		queue, _, _ := strings.Cut(rest, "@")
+		return limit.Limit{Concurrency: p.settings(queue).PerWiki}
+	}
+	return limit.Limit{}
+}
+
+func (p *policy) Held(pair jobqueue.Pair) string   { return p.held[pair.Wiki] }
+func (p *policy) Paused(pair jobqueue.Pair) string { return p.paused[pair.Queue] }
 func (p *policy) Mismatch(_ jobqueue.Pair, domain string) string {
 	if p.strangers && domain != "" {
 		return "the domain " + domain + " is not the wiki's"
@@ -104,7 +147,7 @@ func (p *policy) Mismatch(_ jobqueue.Pair, domain string) string {
 	return ""
 }
 
-func newRig(t *testing.T, p *policy) *rig {
+func newRig(t testing.TB, p *policy) *rig {
 	t.Helper()
 	if p.queue.Timeout == 0 {
 		p.queue.Timeout = time.Minute
@@ -361,7 +404,9 @@ func (r *rig) answerReads() (busy bool) {
 
 func (r *rig) takeStarts() bool {
 	starts, cancels := r.m.Starts()
-	r.cancelled = append(r.cancelled, cancels...)
+	for _, c := range cancels {
+		r.cancelled = append(r.cancelled, c.Attempt)
+	}
 	for _, s := range starts {
 		a := &attempt{Start: s, ends: -1, from: r.clock.Mono}
 		if r.took != nil {
@@ -381,21 +426,39 @@ func (r *rig) takeStarts() bool {
 
 // count keeps the number of running attempts for each limit, and fails the test above one.
 func (r *rig) count(s *dispatch.Start, by int) {
+	if r.uncounted {
+		return
+	}
 	w := &s.Work
-	q := r.policy.Queue(w.Queue)
-	for _, l := range []struct {
+	pair := pairOf(w.Queue, w.Wiki)
+	of := r.policy.Limit
+	list := []struct {
 		name  string
 		limit int
 	}{
 		{"node", r.policy.node},
-		{"queue " + w.Queue, q.Concurrency},
-		{"wiki " + w.Wiki, r.policy.wikis[w.Wiki]},
-		{"pair " + w.Queue + " " + w.Wiki, q.PerWiki},
-	} {
+		{"queue " + w.Queue, of(limit.Queue(w.Queue)).Concurrency},
+		{"wiki " + w.Wiki, of(limit.Wiki(w.Wiki)).Concurrency},
+		{"pair " + w.Queue + " " + w.Wiki, of(limit.Pair(w.Queue, w.Wiki)).Concurrency},
+	}
+	for _, tag := range r.policy.Limits(pair)[3:] {
+		list = append(list, struct {
+			name  string
+			limit int
+		}{tag, of(tag).Concurrency})
+	}
+	for _, l := range list {
 		r.counts[l.name] += by
 		r.peaks[l.name] = max(r.peaks[l.name], r.counts[l.name])
-		if l.limit > 0 && r.counts[l.name] > l.limit {
+		if by > 0 && l.limit > 0 && r.counts[l.name] > l.limit {
 			r.t.Fatalf("%s has %d attempts, at most %d", l.name, r.counts[l.name], l.limit)
 		}
 	}
+}
+
+// changed says that the policy has changed.
+func (r *rig) changed() {
+	r.t.Helper()
+	r.m.Changed(r.clock)
+	r.settle()
 }

@@ -6,6 +6,7 @@ import (
 
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
+	"auwai/internal/limit"
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
@@ -16,6 +17,9 @@ type attempt struct {
 	id       uint64
 	part     *part
 	pr       *pair
+	limits   []*limit.Limiter // whose slots it has
+	reserved []*limit.Limiter // in which its items stay until it begins
+	section  *section         // that it probes
 	claims   []*jobqueue.Claim
 	reported []bool
 	left     int
@@ -27,21 +31,44 @@ type attempt struct {
 	started  bool // handed out; false while its claim is being stored first
 	stored   bool // all claims are, before it started
 	cut      bool // cancelled by the node: what it did is not counted
+	remote   bool // a worker carries it out
+	found    bool // its claim was found at an opening
+	holder   string
 }
 
 // candidate is a pair that can start something now.
 type candidate struct {
-	pr   *pair
-	band jobqueue.Band
+	pr    *pair
+	band  jobqueue.Band
+	pass  float64
+	items int // that its limits allow
 }
+
+// before reports whether a candidate goes before another one of its wiki: by band, then by rank, then
+// by turns. guard turns bands and ranks round.
+func (c *candidate) before(o *candidate, guard bool) bool {
+	switch {
+	case c.band != o.band:
+		return (c.band < o.band) != guard
+	case c.pr.policy.Rank != o.pr.policy.Rank:
+		return (c.pr.policy.Rank < o.pr.policy.Rank) != guard
+	case c.pass != o.pass:
+		return c.pass < o.pass
+	default:
+		return c.pr.turn < o.pr.turn
+	}
+}
+
+// stride is how far a start moves a pair on, by its weight.
+func (pr *pair) stride() float64 { return 1 / float64(max(pr.policy.Weight, 1)) }
 
 // startAll starts what limits and order allow.
 func (m *Machine) startAll(now partition.Now, h node.Host) {
 	if !m.live || m.suspended || m.draining || m.finishing >= finishingAtMost {
 		return
 	}
-	limit := m.cfg.Policy.Concurrency()
-	for m.running < limit && !m.waitsAlone(now) {
+	most := m.cfg.Policy.Concurrency()
+	for m.running < most && !m.waitsAlone(now) {
 		w := m.next()
 		if w == nil {
 			return
@@ -62,35 +89,21 @@ func (m *Machine) waitsAlone(now partition.Now) bool {
 }
 
 // next returns the wiki whose turn it is: the one with the least virtual time of those in order and of
-// those that wait for a slot of a queue that has one.
+// those that wait for a limit that has room.
 func (m *Machine) next() *wiki {
 	var first *wiki
 	if m.order.Len() > 0 {
 		first = m.order.list[0]
 	}
-	for i, q := range slices.Backward(m.freed) {
-		limit := m.cfg.Policy.Queue(q.name).Concurrency
-		if len(q.waiters) == 0 || limit > 0 && q.running >= limit {
-			q.freed = false
-			m.freed = slices.Delete(m.freed, i, i+1)
-			continue
-		}
-		least := 0
-		for i, pr := range q.waiters {
-			if pr.wiki.vtime < q.waiters[least].wiki.vtime {
-				least = i
-			}
-		}
-		pr := q.waiters[least]
-		if first != nil && max(pr.wiki.vtime, m.vnow) > first.vtime {
-			continue
-		}
-		q.waiters = slices.Delete(q.waiters, least, least+1)
-		pr.waits = false
-		m.activate(pr)
-		return pr.wiki
+	waiter, l := m.limits.First(m.now.Mono)
+	pr, ok := waiter.(*pair)
+	if !ok || first != nil && max(pr.wiki.vtime, m.vnow) > first.vtime {
+		return first
 	}
-	return first
+	m.limits.Pop(l)
+	pr.waits = nil
+	m.activate(pr)
+	return pr.wiki
 }
 
 type startResult uint8
@@ -102,11 +115,7 @@ const (
 )
 
 func (m *Machine) startOne(now partition.Now, h node.Host, w *wiki) startResult {
-	ok, probe := w.mayStart(now)
-	if limit := m.cfg.Policy.WikiConcurrency(w.name); !ok || limit > 0 && w.running >= limit {
-		return startNothing
-	}
-	c, found := m.choose(w)
+	c, probe, of, found := m.chooseBy(w)
 	if !found {
 		return startNothing
 	}
@@ -119,12 +128,19 @@ func (m *Machine) startOne(now partition.Now, h node.Host, w *wiki) startResult 
 		return startDone // the jobs that were looked at went another way
 	}
 	w.starts++
-	w.hold.probing = w.hold.probing || probe
+	if probe {
+		a.section = of
+		if of != nil {
+			of.hold.probing = true
+		} else {
+			w.hold.probing = true
+		}
+	}
 	m.vnow = max(m.vnow, w.vtime)
 	cost := c.pr.est * float64(len(a.claims))
 	a.charged = cost
 	m.charge(w, cost)
-	if m.cautious > now.Mono {
+	if m.cautious > now.Mono || a.storesFirst() {
 		m.storeFirst(now, h, a)
 		return startDone
 	}
@@ -132,24 +148,59 @@ func (m *Machine) startOne(now partition.Now, h node.Host, w *wiki) startResult 
 	return startDone
 }
 
+// storesFirst reports whether the claims of an attempt have to outlive a crash.
+func (a *attempt) storesFirst() bool {
+	for _, c := range a.claims {
+		if c.Exclusive || c.AtMostOnce || c.Holder != "" || c.Job.SerialKey != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Machine) head(c candidate) *jobqueue.Job {
 	w := &c.pr.bands[c.band]
 	return w.list[w.head].job
 }
 
-// choose finds the pair of a wiki that goes next: by band, then by turn. In every
-// starvationGuard-th start the least urgent band goes first.
-func (m *Machine) choose(w *wiki) (best candidate, found bool) {
+// chooseBy finds the pair of a wiki that goes next, as far as holds allow. While the wiki takes no work
+// that is a probe, when one is due, or a pair whose jobs do not run on the wiki.
+func (m *Machine) chooseBy(w *wiki) (c candidate, probe bool, of *section, found bool) {
+	ok, probe, of := m.mayStart(w)
+	if !probe {
+		c, found = m.choose(w, func(*pair) bool { return true })
+		return c, false, nil, found
+	}
+	if ok {
+		if c, found = m.choose(w, (*pair).onWiki); found {
+			return c, true, of, true
+		}
+	}
+	for _, pr := range w.pairs {
+		if pr.onWiki() && pr.cause != causeNone && pr.held == "" {
+			m.mark(pr, CauseCircuit)
+		}
+	}
+	c, found = m.choose(w, func(pr *pair) bool { return pr.policy.OffWiki })
+	return c, false, nil, found
+}
+
+func (pr *pair) onWiki() bool { return !pr.policy.OffWiki }
+
+// choose finds the pair of those that may that goes next. In every starvationGuard-th start the least urgent
+// band and the last rank go first.
+func (m *Machine) choose(w *wiki, may func(*pair) bool) (best candidate, found bool) {
 	guard := w.starts%starvationGuard == starvationGuard-1
 	for _, pr := range w.pairs {
-		band, ok := m.startable(pr, guard)
-		if !ok || !m.slotFree(pr) {
+		if pr.policy.Remote || !may(pr) {
 			continue
 		}
-		better := !found || band != best.band && (band < best.band) != guard ||
-			band == best.band && pr.turn < best.pr.turn
-		if better {
-			best, found = candidate{pr, band}, true
+		c, ok := m.startable(pr, guard)
+		if !ok || found && !c.before(&best, guard) {
+			continue
+		}
+		if c.items = m.admitted(pr); c.items > 0 {
+			best, found = c, true
 		}
 	}
 	return best, found
@@ -157,35 +208,57 @@ func (m *Machine) choose(w *wiki) (best candidate, found bool) {
 
 // startable returns the band of a pair that has a job in memory; it asks for reading when the window
 // runs low.
-func (m *Machine) startable(pr *pair, guard bool) (band jobqueue.Band, ok bool) {
-	if pr.part.closing || m.cfg.Policy.Held(pr.Pair) != "" {
-		return 0, false // and nothing of it is read: there may be thousands of such wikis
+func (m *Machine) startable(pr *pair, guard bool) (c candidate, ok bool) {
+	if pr.part.closing || pr.held != "" {
+		if pr.cause != causeNone {
+			m.mark(pr, pr.heldBy())
+		}
+		return c, false // and nothing of it is read: there may be thousands of such wikis
 	}
+	c.pr = pr
 	for b := range pr.bands {
 		w := &pr.bands[b]
 		if full := m.full(); w.low(full) || w.unloaded(full) {
 			m.ask(pr)
 		}
 		if w.head < len(w.list) && w.list[w.head].job != nil && (!ok || guard) {
-			band, ok = jobqueue.Band(b), true
+			c.band, ok = jobqueue.Band(b), true
 		}
 	}
-	return band, ok
+	if !ok {
+		m.mark(pr, causeNone)
+		return c, false
+	}
+	c.pass = max(pr.pass, pr.wiki.pass[c.band]-pr.stride()) // it is not owed for what it did not ask for
+	return c, true
 }
 
-// slotFree checks the limits of the pair and its queue; a pair that waits for its queue is noted.
-func (m *Machine) slotFree(pr *pair) bool {
-	if pr.policy.PerWiki > 0 && pr.running >= pr.policy.PerWiki {
-		return false
+func (pr *pair) heldBy() Cause {
+	if pr.paused {
+		return CausePause
 	}
-	if pr.policy.Concurrency > 0 && pr.queue.running >= pr.policy.Concurrency {
-		if !pr.waits {
-			pr.waits = true
-			pr.queue.waiters = append(pr.queue.waiters, pr)
+	return CauseConfig
+}
+
+// admitted returns how many jobs the gates and limits of a pair let one attempt take. A pair that is
+// refused is noted where it will be asked again.
+func (m *Machine) admitted(pr *pair) int {
+	if m.closedGate(pr) != nil {
+		m.gate(pr)
+		return 0
+	}
+	most := max(1, min(pr.policy.Batch, int(float64(batchTime)/max(pr.est, 1))))
+	n, by, again := m.limits.Room(m.now.Mono, pr.limits, most)
+	if by != nil {
+		m.mark(pr, CauseLimit)
+		if pr.waits == nil {
+			pr.waits = by
+			m.limits.Wait(by, pr, again)
 		}
-		return false
+		return 0
 	}
-	return true
+	m.mark(pr, CauseWorker)
+	return n
 }
 
 // lookPast is how many jobs with changes on their way are passed over to find one that can go.
@@ -196,14 +269,26 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 	pr, w := c.pr, &c.pr.bands[c.band]
 	most := 1
 	if !probe && !suspect {
-		most = max(1, min(m.cfg.Policy.Batch(pr.Pair), int(float64(batchTime)/max(pr.est, 1))))
+		most = c.items
 	}
 	a := &attempt{part: pr.part, pr: pr, from: now.Mono, wall: now.Wall, probe: probe, alone: suspect}
+	return m.fill(now, a, w, most)
+}
+
+// fill gives an attempt its jobs, up to most; nil when there is none that can go.
+func (m *Machine) fill(now partition.Now, a *attempt, w *window, most int) *attempt {
+	pr := a.pr
 	passed, aside := 0, 0
 	for i := w.head; i < len(w.list) && len(a.claims) < most && passed < lookPast; {
 		e := w.list[i]
 		if e.job == nil || e.job.Crashes > 0 && len(a.claims)+passed+aside > 0 {
 			break // a suspect goes by itself, and as such
+		}
+		if e.job.Expired(now.Wall) {
+			pr.part.places = append(pr.part.places, jobqueue.Place{Pair: pr.Pair, ID: e.id, Seq: e.seq})
+			i = m.takeOut(w, i)
+			aside++
+			continue
 		}
 		cl, ok := pr.part.mem.Claim(e.job)
 		if !ok {
@@ -217,13 +302,15 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 			continue
 		}
 		cl.Start, cl.Deadline, cl.Attempts = now.Wall, now.Wall.Add(pr.policy.Timeout), pr.policy.Retry.Attempts
+		cl.Exclusive = e.job.Exclusive || pr.policy.Exclusive
+		cl.AtMostOnce = e.job.AtMostOnce || pr.policy.AtMostOnce
 		a.claims = append(a.claims, cl)
 		if e.job.Crashes > 0 {
 			break
 		}
 	}
 	if len(a.claims) == 0 {
-		if passed > 0 {
+		if passed > 0 && !a.remote {
 			m.order.drop(pr.wiki) // their effects activate the pair again
 		}
 		return nil
@@ -258,20 +345,42 @@ func (m *Machine) mismatched(now partition.Now, pr *pair, cl *jobqueue.Claim) bo
 }
 
 func (m *Machine) count(a *attempt) {
+	m.enroll(a)
+	m.limits.Reserve(a.limits, len(a.claims))
+	a.reserved = a.limits
+	pr := a.pr
+	band := a.claims[0].Job.Band
+	w := pr.wiki
+	now := max(pr.pass, w.pass[band]-pr.stride())
+	w.pass[band] = max(w.pass[band], now)
+	pr.pass = now + pr.stride()
+	pr.turn = a.id
+	if a.alone {
+		m.alone = a
+	}
+	m.tell(pr)
+	if pr.empty() {
+		pr.cause = causeNone
+	}
+}
+
+// enroll makes an attempt known. Its slots are taken by the caller.
+func (m *Machine) enroll(a *attempt) {
 	m.lastID++
 	a.id = m.lastID
 	a.left = len(a.claims)
 	a.reported = make([]bool, len(a.claims))
+	a.limits = a.pr.limits
 	m.attempts[a.id] = a
-	m.running++
-	a.pr.running++
-	a.pr.turn = a.id
-	a.pr.wiki.running++
-	a.pr.queue.running++
-	if a.alone {
-		m.alone = a
+	if a.local() {
+		m.running++
 	}
+	a.pr.running++
+	a.pr.wiki.running++
 }
+
+// local reports whether an attempt has a slot of this node.
+func (a *attempt) local() bool { return !a.remote && !a.found }
 
 // storeFirst writes the claims before the attempt starts, so that a job that takes the service down
 // is found.
@@ -301,8 +410,11 @@ func (m *Machine) storeFirst(now partition.Now, h node.Host, a *attempt) {
 // handOut gives an attempt to the driver.
 func (m *Machine) handOut(now partition.Now, a *attempt) {
 	a.started, a.from, a.wall = true, now.Mono, now.Wall
+	m.limits.Use(now.Mono, a.reserved, len(a.claims))
+	a.reserved = nil
 	work := runner.Work{
 		Wiki: a.pr.Wiki, Queue: a.pr.Queue, Fence: a.part.machine.Epoch(), Timeout: a.pr.policy.Timeout,
+		Holder: a.holder, Found: a.found, Deadline: a.claims[0].Deadline,
 		Jobs: make([]runner.Item, len(a.claims)),
 	}
 	jobs := make([]*jobqueue.Job, len(a.claims))
@@ -311,11 +423,11 @@ func (m *Machine) handOut(now partition.Now, a *attempt) {
 		jobs[i] = j
 		work.Jobs[i] = runner.Item{
 			ID: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Attempt: j.Tries + 1, Payload: j.Payload,
-			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID,
+			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID, Needs: a.pr.needs(j),
 		}
 	}
-	m.starts = append(m.starts, Start{Attempt: a.id, Partition: a.part.id, Work: work, Jobs: jobs})
-	if m.cfg.Hooks.OnStart != nil {
+	m.starts = append(m.starts, Start{Attempt: a.id, Partition: a.part.id, Remote: a.remote, Work: work, Jobs: jobs})
+	if m.cfg.Hooks.OnStart != nil && !a.found {
 		m.cfg.Hooks.OnStart(a.pr.Pair, len(jobs), now.Wall.Sub(jobs[0].Created))
 	}
 }

@@ -355,8 +355,8 @@ func TestAPairThatIsIdleIsForgotten(t *testing.T) {
 	r.command("aawiki", &jobqueue.Cancel{Wiki: "aawiki", ID: ids[0].ID})
 	r.settle()
 	r.advance(30 * time.Second)
-	if pairs, wikis, queues := r.m.Known(); pairs+wikis+queues != 0 {
-		t.Fatalf("%d pairs, %d wikis and %d queues are in memory, want none", pairs, wikis, queues)
+	if pairs, wikis, limiters := r.m.Known(); pairs+wikis+limiters != 0 {
+		t.Fatalf("%d pairs, %d wikis and %d limiters are in memory, want none", pairs, wikis, limiters)
 	}
 	r.policy.node = 4
 	r.push(p, 5)

@@ -15,6 +15,7 @@ import (
 	"auwai/internal/inspect"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/memkv"
+	"auwai/internal/limit"
 	"auwai/internal/node"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
@@ -41,12 +42,13 @@ type policy struct {
 }
 
 func (p *policy) Concurrency() int { return 10 }
-func (p *policy) Queue(string) dispatch.QueuePolicy {
+func (p *policy) Queue(jobqueue.Pair) dispatch.QueuePolicy {
 	return dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 1}}
 }
-func (p *policy) WikiConcurrency(string) int            { return 0 }
+func (p *policy) Limits(jobqueue.Pair) []string         { return nil }
+func (p *policy) Limit(string) limit.Limit              { return limit.Limit{} }
+func (p *policy) Paused(jobqueue.Pair) string           { return "" }
 func (p *policy) Mismatch(jobqueue.Pair, string) string { return "" }
-func (p *policy) Batch(jobqueue.Pair) int               { return 1 }
 func (p *policy) Held(pair jobqueue.Pair) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,6 +6,7 @@
 //	slot      room for one attempt, taken by Take or Hold and given back by Release
 //	item      one job of an attempt; a bucket holds items
 //	bucket    fills with Rate items a second up to Burst, and is emptied by starts
+//	reserved  items of an attempt that begins later: they stay in the bucket until then
 //	waiter    what was refused by a limiter and wants to be asked again
 //	account   what a waiter has used so far: the waiter with the least goes first
 //
@@ -24,7 +25,7 @@
 // # Invariants
 //
 //   - Used is the number of slots that are taken; Room gives none beyond Concurrency.
-//   - In any span of time at most Rate × span + Burst items are taken, whatever happens in between:
+//   - In any span of time at most Rate × span + Burst items are taken or used, whatever happens in between:
 //     a bucket begins empty with the Set, and a change of its limit never adds to what it holds.
 //   - An item is there at the moment that Room names, and Wake is not later than the first of them.
 //   - A limiter with waiters and room is open, so First finds it.

@@ -59,7 +59,7 @@ func TestARateIsExactOverMinutes(t *testing.T) {
 		t.Run(fmt.Sprintf("%g a second, burst %g", l.Rate, l.Burst), func(t *testing.T) {
 			const start = 1234567 * time.Microsecond
 			s := limit.New(start, limits{"q": l}.look)
-			q := []*limit.Limiter{s.Use(start, "q")}
+			q := []*limit.Limiter{s.Get(start, "q")}
 			var list []taken
 			for now := start; now < start+5*time.Minute; {
 				n, _, again := s.Room(now, q, 50)
@@ -95,7 +95,7 @@ func TestARateHoldsThroughRandomUse(t *testing.T) {
 		s := limit.New(now, conf.look)
 		var list []taken
 		for range 5_000 {
-			q := []*limit.Limiter{s.Use(now, "q")}
+			q := []*limit.Limiter{s.Get(now, "q")}
 			if n, _, _ := s.Room(now, q, 1+r.IntN(30)); n > 0 {
 				s.Take(q, n)
 				list = append(list, taken{now, n})
@@ -122,7 +122,7 @@ func TestARateHoldsThroughRandomUse(t *testing.T) {
 func TestABucketBeginsEmptyAndAChangeFillsNone(t *testing.T) {
 	conf := limits{"q": {Rate: 2, Burst: 10}}
 	s := limit.New(0, conf.look)
-	q := []*limit.Limiter{s.Use(0, "q")}
+	q := []*limit.Limiter{s.Get(0, "q")}
 	room := func(now time.Duration) int { n, _, _ := s.Room(now, q, 100); return n }
 	if n := room(0); n != 0 {
 		t.Errorf("%d items at the start", n)
@@ -150,14 +150,14 @@ func TestABucketBeginsEmptyAndAChangeFillsNone(t *testing.T) {
 	if n := room(5 * time.Second); n != 0 {
 		t.Errorf("%d items after there was no bound: what ran then is not known", n)
 	}
-	if other := s.Use(9*time.Second, "r"); other.Limit() != (limit.Limit{}) {
+	if other := s.Get(9*time.Second, "r"); other.Limit() != (limit.Limit{}) {
 		t.Errorf("a name without a limit has %+v", other.Limit())
 	}
 }
 
 func TestALimiterThatIsUsedLaterHasWhatHasFlowed(t *testing.T) {
 	s := limit.New(0, limits{"q": {Rate: 0.1, Burst: 5}}.look)
-	q := []*limit.Limiter{s.Use(35*time.Second, "q")}
+	q := []*limit.Limiter{s.Get(35*time.Second, "q")}
 	if n, _, _ := s.Room(35*time.Second, q, 10); n != 3 {
 		t.Fatalf("%d items 35 s after the start, want 3: nobody has taken any", n)
 	}
@@ -174,12 +174,74 @@ func TestALimiterThatIsUsedLaterHasWhatHasFlowed(t *testing.T) {
 	}
 }
 
+// TestReservedItemsBeginWithinTheRate takes items whose attempts begin some time later, or never.
+func TestReservedItemsBeginWithinTheRate(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // repeatable
+		s := limit.New(0, limits{"q": {Rate: 50, Burst: 5}}.look)
+		q := []*limit.Limiter{s.Get(0, "q")}
+		type later struct {
+			at    time.Duration
+			items int
+		}
+		var waiting []later
+		var list []taken
+		for now := time.Duration(0); now < time.Minute; now += time.Duration(r.Int64N(int64(10 * time.Millisecond))) {
+			waiting = slices.DeleteFunc(waiting, func(w later) bool {
+				if w.at > now {
+					return false
+				}
+				if s.Release(q); r.IntN(5) == 0 {
+					s.Return(now, q, w.items)
+					return true
+				}
+				s.Use(now, q, w.items)
+				list = append(list, taken{now, w.items})
+				return true
+			})
+			if r.IntN(3) == 0 {
+				continue
+			}
+			if n, _, _ := s.Room(now, q, 1+r.IntN(4)); n > 0 {
+				s.Reserve(q, n)
+				waiting = append(waiting, later{now + time.Duration(r.Int64N(int64(50*time.Millisecond))), n})
+			}
+		}
+		wantAtMost(t, list, 100*time.Millisecond, 50, 5)
+		wantAtMost(t, list, time.Second, 50, 5)
+		if n := total(list); n < 1500 {
+			t.Fatalf("seed %d: %d items began in a minute", seed, n)
+		}
+	}
+}
+
+func TestReservedItemsTakeRoomInTheBucketUntilTheyAreUsed(t *testing.T) {
+	for _, used := range []bool{true, false} {
+		s := limit.New(0, limits{"q": {Rate: 10, Burst: 5}}.look)
+		q := []*limit.Limiter{s.Get(0, "q")}
+		s.Reserve(q, 4) // of the five that have flowed in, as Room would say
+		if n, _, _ := s.Room(10*time.Second, q, 9); n != 1 {
+			t.Fatalf("%d items beside four that are reserved, want 1", n)
+		}
+		want := 1
+		if used {
+			s.Use(20*time.Second, q, 4)
+		} else {
+			s.Return(20*time.Second, q, 4)
+			want = 5
+		}
+		if n, _, _ := s.Room(20*time.Second, q, 9); n != want {
+			t.Errorf("%d items at the moment that four are used (%t) or returned, want %d", n, used, want)
+		}
+	}
+}
+
 func TestSlotsAreNeverExceededThroughChanges(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // repeatable
 		conf := limits{"a": {Concurrency: 3}, "b": {Concurrency: 5}}
 		s := limit.New(0, conf.look)
-		all := [][]*limit.Limiter{{s.Use(0, "a")}, {s.Use(0, "b")}, {s.Use(0, "a"), s.Use(0, "b")}}
+		all := [][]*limit.Limiter{{s.Get(0, "a")}, {s.Get(0, "b")}, {s.Get(0, "a"), s.Get(0, "b")}}
 		used := map[string]int{}
 		var running [][]*limit.Limiter
 		for range 5_000 {
@@ -247,7 +309,7 @@ func order(s *limit.Set, now time.Duration) (names []string) {
 
 func TestTheWaiterThatHasUsedTheLeastGoesFirst(t *testing.T) {
 	s := limit.New(0, limits{"a": {Concurrency: 1}, "b": {Concurrency: 1}}.look)
-	a, b := s.Use(0, "a"), s.Use(0, "b")
+	a, b := s.Get(0, "a"), s.Get(0, "b")
 	one, other := []*limit.Limiter{a}, []*limit.Limiter{b}
 	s.Take(one, 1)
 	s.Take(other, 1)
@@ -268,7 +330,7 @@ func TestTheWaiterThatHasUsedTheLeastGoesFirst(t *testing.T) {
 
 func TestAWaiterForABucketIsWokenWhenItHasAnItem(t *testing.T) {
 	s := limit.New(0, limits{"a": {Rate: 2}, "b": {Rate: 0.5}}.look)
-	a, b := s.Use(0, "a"), s.Use(0, "b")
+	a, b := s.Get(0, "a"), s.Get(0, "b")
 	for _, l := range []*limit.Limiter{b, a} {
 		_, by, again := s.Room(0, []*limit.Limiter{l}, 1)
 		s.Wait(by, &account{name: l.Name()}, again)
@@ -296,7 +358,7 @@ func TestAWaiterForABucketIsWokenWhenItHasAnItem(t *testing.T) {
 func TestAChangeAsksAllWaitersAnew(t *testing.T) {
 	conf := limits{"a": {Concurrency: 1}, "b": {Rate: 0.001}}
 	s := limit.New(0, conf.look)
-	a, b := s.Use(0, "a"), s.Use(0, "b")
+	a, b := s.Get(0, "a"), s.Get(0, "b")
 	s.Take([]*limit.Limiter{a}, 1)
 	for _, l := range []*limit.Limiter{a, b} {
 		_, by, again := s.Room(0, []*limit.Limiter{l}, 1)
@@ -311,7 +373,7 @@ func TestAChangeAsksAllWaitersAnew(t *testing.T) {
 
 func TestAWaiterThatLeavesIsNotNamed(t *testing.T) {
 	s := limit.New(0, limits{"a": {Concurrency: 1}}.look)
-	a := s.Use(0, "a")
+	a := s.Get(0, "a")
 	s.Take([]*limit.Limiter{a}, 1)
 	var list []*account
 	for i := range 20 {
@@ -338,7 +400,7 @@ func TestNamesAreThoseOfScopes(t *testing.T) {
 
 func TestAStartUnderLimitsAllocatesNothing(t *testing.T) {
 	s := limit.New(0, limits{"a": {Concurrency: 5, Rate: 1e6}, "b": {Concurrency: 5}, "c": {Rate: 1e6, Burst: 1e6}}.look)
-	q := []*limit.Limiter{s.Use(0, "a"), s.Use(0, "b"), s.Use(0, "c")}
+	q := []*limit.Limiter{s.Get(0, "a"), s.Get(0, "b"), s.Get(0, "c")}
 	w := &account{}
 	now := time.Minute
 	if n := testing.AllocsPerRun(1000, func() {
@@ -358,7 +420,7 @@ func TestAStartUnderLimitsAllocatesNothing(t *testing.T) {
 
 func BenchmarkAStartUnderFiveLimits(b *testing.B) {
 	s := limit.New(0, limits{"a": {Concurrency: 5}, "b": {Concurrency: 50, Rate: 1e8}, "c": {Concurrency: 10}}.look)
-	q := []*limit.Limiter{s.Use(0, "a"), s.Use(0, "b"), s.Use(0, "c"), s.Use(0, "d"), s.Use(0, "e")}
+	q := []*limit.Limiter{s.Get(0, "a"), s.Get(0, "b"), s.Get(0, "c"), s.Get(0, "d"), s.Get(0, "e")}
 	b.ReportAllocs()
 	for now := time.Duration(0); b.Loop(); now += time.Microsecond {
 		if n, _, _ := s.Room(now, q, 1); n > 0 {

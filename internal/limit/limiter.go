@@ -9,13 +9,14 @@ import (
 type Limiter struct {
 	name  string
 	limit Limit
-	users int // that hold it by Use
+	users int // that hold it by Get
 
 	used int // slots
 
 	rate   int64         // millionths of an item a second; 0: no bound
 	most   int64         // of tokens
 	tokens int64         // millionths of an item, as of at
+	kept   int64         // of items that are reserved: they take room in the bucket until they are used
 	at     time.Duration // up to which tokens have flowed in
 
 	waiting []waiting // a heap by account
@@ -49,13 +50,14 @@ func (l *Limiter) fill(now time.Duration) {
 		return
 	}
 	hi, lo := bits.Mul64(uint64(now-l.at), uint64(l.rate)) //nolint:gosec // both are positive
+	most := max(l.most-l.kept, l.tokens)
 	if hi >= second {
-		l.tokens, l.at = l.most, now
+		l.tokens, l.at = most, now
 		return
 	}
 	flowed, rest := bits.Div64(hi, lo, second)
-	if l.tokens >= l.most || flowed >= uint64(l.most-l.tokens) { //nolint:gosec // positive
-		l.tokens, l.at = max(l.tokens, l.most), now
+	if flowed >= uint64(most-l.tokens) { //nolint:gosec // not negative
+		l.tokens, l.at = most, now
 		return
 	}
 	l.tokens += int64(flowed)                       //nolint:gosec // below most
@@ -100,12 +102,12 @@ func (l *Limiter) set(now time.Duration, limit Limit) {
 	if !had {
 		l.tokens = 0 // what ran without a bound is not known
 	}
-	l.tokens = min(l.tokens, l.most)
+	l.tokens = min(l.tokens, l.most-l.kept)
 }
 
 // fresh reports whether the limiter is as one that is made anew: nothing is lost by forgetting it.
 func (l *Limiter) fresh(now time.Duration) bool {
 	l.fill(now)
-	return l.users == 0 && l.used == 0 && len(l.waiting) == 0 && !l.open && !l.asleep &&
+	return l.users == 0 && l.used == 0 && l.kept == 0 && len(l.waiting) == 0 && !l.open && !l.asleep &&
 		(l.rate == 0 || l.tokens >= l.most)
 }

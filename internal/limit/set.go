@@ -23,8 +23,8 @@ func New(now time.Duration, look func(name string) Limit) *Set {
 	return &Set{look: look, since: now, limiters: map[string]*Limiter{}}
 }
 
-// Use returns the limiter of a name, for as long as it is wanted; see Drop.
-func (s *Set) Use(now time.Duration, name string) *Limiter {
+// Get returns the limiter of a name, for as long as it is wanted; see Drop.
+func (s *Set) Get(now time.Duration, name string) *Limiter {
 	l := s.limiters[name]
 	if l == nil {
 		l = &Limiter{name: name, at: s.since}
@@ -38,7 +38,7 @@ func (s *Set) Use(now time.Duration, name string) *Limiter {
 	return l
 }
 
-// Drop takes a Use back. The limiter is kept while something runs under it or its bucket is not full.
+// Drop takes a Get back. The limiter is kept while something runs under it or its bucket is not full.
 func (s *Set) Drop(l *Limiter) { l.users-- }
 
 // Sweep forgets the limiters that nobody uses. It looks at all of them.
@@ -73,6 +73,35 @@ func (s *Set) Take(limiters []*Limiter, items int) {
 		l.used++
 		if l.rate > 0 {
 			l.tokens -= int64(items) * micro
+		}
+	}
+}
+
+// Reserve is Take for an attempt that begins later. Its items stay in the buckets, where nobody else can
+// take them, until it begins: else two attempts that were taken apart could begin together, above the
+// rate. Use or Return follows.
+func (s *Set) Reserve(limiters []*Limiter, items int) {
+	s.Take(limiters, items)
+	for _, l := range limiters {
+		l.kept += int64(items) * micro
+	}
+}
+
+// Use says that an attempt begins whose items were reserved.
+func (s *Set) Use(now time.Duration, limiters []*Limiter, items int) {
+	for _, l := range limiters {
+		l.fill(now) // as much as there was room for until now
+		l.kept -= int64(items) * micro
+	}
+}
+
+// Return gives reserved items back: the attempt does not begin. Its slots are given back by Release.
+func (s *Set) Return(now time.Duration, limiters []*Limiter, items int) {
+	for _, l := range limiters {
+		l.fill(now)
+		l.kept -= int64(items) * micro
+		if l.rate > 0 {
+			l.tokens = min(l.tokens+int64(items)*micro, l.most-l.kept)
 		}
 	}
 }

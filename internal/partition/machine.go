@@ -487,3 +487,11 @@ func (m *Machine) groupNumber() uint64 {
 
 // Resident returns the partition's resident entries under a prefix, in the order of their keys.
 func (m *Machine) Resident(prefix kv.Key) []kv.Entry { return m.view.Resident(m.id, prefix) }
+
+// ResidentAt returns the durable value of one key of a resident family, nil when there is none. It is
+// not to be changed.
+func (m *Machine) ResidentAt(key kv.Key) []byte { return m.view.residentOf(key)[string(key)] }
+
+// EachResident calls f for the durable entries that Resident lists, in no order and one at a time:
+// for sums. The entry is not to be kept nor changed.
+func (m *Machine) EachResident(prefix kv.Key, f func(kv.Entry)) { m.view.eachResident(m.id, prefix, f) }

@@ -177,6 +177,14 @@ func (v *View) Resident(p ID, prefix []byte) []kv.Entry {
 	return out
 }
 
+func (v *View) eachResident(p ID, prefix []byte, f func(kv.Entry)) {
+	for k, value := range v.resident[p] {
+		if len(k) >= len(prefix) && k[:len(prefix)] == string(prefix) {
+			f(kv.Entry{Key: []byte(k), Value: value})
+		}
+	}
+}
+
 // Pending reports whether the group being built has writes.
 func (v *View) Pending() bool { return !v.building.empty() }
 

@@ -49,6 +49,7 @@ type Item struct {
 	FromEvent bool   // Payload is an event, byte for byte as it was received
 	Domain    string // meta.domain of the event
 	RequestID string
+	Needs     jobqueue.Needs
 }
 
 // Result is how one job ended.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"auwai/internal/config"
-	"auwai/internal/dispatch"
 	"auwai/internal/farm"
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
@@ -20,6 +19,7 @@ import (
 type policy struct {
 	cfg   *config.Config // with what is set at run time
 	pause *pauses
+	pairs map[jobqueue.Pair]*farm.Control // what is set for a queue of a wiki
 	wikis runnersByKind
 	purge runner.Runner // nil: no caches
 	stock runner.Runner // of wake-ups
@@ -33,7 +33,7 @@ type loopPolicy struct{ *policy }
 // policyOf returns the policy of a configuration, with the runners that it asks for.
 func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy {
 	p := &policy{
-		cfg: cfg, pause: pausesOf(controls, time.Now()),
+		cfg: cfg, pause: pausesOf(controls, time.Now()), pairs: pairsOf(controls),
 		wikis: runnersByKind{
 			string(mwrunner.Auwai):          s.client.Runner(mwrunner.Auwai),
 			string(mwrunner.EventBus):       s.client.Runner(mwrunner.EventBus),
@@ -78,33 +78,8 @@ func purgeQueue() config.Queue {
 // Concurrency implements dispatch.Policy.
 func (p *policy) Concurrency() int { return p.cfg.Concurrency }
 
-// Queue implements dispatch.Policy.
-func (p *policy) Queue(name string) dispatch.QueuePolicy {
-	q := baseQueue(p.cfg, name)
-	return dispatch.QueuePolicy{
-		Concurrency: q.Concurrency, PerWiki: q.PerWiki, Timeout: q.Timeout,
-		Retry: q.Retry(),
-	}
-}
-
-// WikiConcurrency implements dispatch.Policy.
-func (p *policy) WikiConcurrency(wiki string) int {
-	if w := p.cfg.Wikis[wiki]; w != nil {
-		return w.Concurrency
-	}
-	return 0
-}
-
 // Held implements dispatch.Policy.
 func (p *policy) Held(pair jobqueue.Pair) string {
-	w := p.cfg.Wikis[pair.Wiki]
-	var tags map[string]string
-	if w != nil {
-		tags = w.Tags
-	}
-	if reason := p.pause.reason(pair, tags); reason != "" {
-		return reason
-	}
 	if pair.Queue == intake.PurgeQueue {
 		if p.purge == nil {
 			return "no caches are configured, neither in cdn.layers nor in cdn.htcp; purges wait until they are"
@@ -117,6 +92,7 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 		}
 		return "" // the wiki takes no part in it
 	}
+	w := p.cfg.Wikis[pair.Wiki]
 	if w == nil {
 		// Not by fmt: dispatch asks for each queue of thousands of wikis.
 		return `wiki "` + pair.Wiki + `" is not in the configuration; its jobs are kept until it is`
@@ -136,14 +112,6 @@ func (p *policy) Mismatch(pair jobqueue.Pair, domain string) string {
 	}
 	return fmt.Sprintf("the job names domain %q, but wiki %q has %s; add the domain to the wiki, or find out who sends the job",
 		domain, pair.Wiki, strings.Join(w.Domains, ", "))
-}
-
-// Batch implements dispatch.Policy.
-func (p *policy) Batch(pair jobqueue.Pair) int {
-	if r := p.runner(pair); r != nil {
-		return max(r.Batch(pair.Queue), 1)
-	}
-	return 1
 }
 
 // runner returns what carries out the jobs of a pair, nil when nothing does.

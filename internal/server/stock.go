@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -36,7 +37,8 @@ func (s *service) newWaker() *stock.Waker {
 			return s.intake.RunJobs(ctx, wiki, reason, at)
 		},
 		Held: func(wiki string) string {
-			return s.live.now.Load().policy.Held(jobqueue.Pair{Queue: intake.RunJobsQueue, Wiki: wiki})
+			pair, p := jobqueue.Pair{Queue: intake.RunJobsQueue, Wiki: wiki}, s.live.now.Load().policy
+			return cmp.Or(p.Held(pair), p.Paused(pair))
 		},
 		OnLook: func(l stock.Look) { s.metrics.Look(string(l)) },
 	})

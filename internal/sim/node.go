@@ -38,6 +38,7 @@ type simNode struct {
 
 	parcel   *parcel
 	running  map[uint64]*attempt
+	starts   map[string][]items // by queue, in this life
 	draining bool
 	deadline time.Duration // of an orderly stop, on the node's monotonic clock
 	stopping bool
@@ -76,7 +77,7 @@ func (n *simNode) realUntil(mono time.Duration) time.Duration {
 // boot starts a life.
 func (n *simNode) boot() {
 	n.up, n.draining, n.stopping, n.parcel, n.deadline = true, false, false, nil, 0
-	n.running = map[uint64]*attempt{}
+	n.running, n.starts = map[uint64]*attempt{}, map[string][]items{}
 	n.m = node.New(node.Config{
 		Name: "node", Exclusive: n.w.policyExclusive(), Registry: n.w.registry, Domains: n.w.domains,
 		NewSession: n.newSession,

@@ -7,6 +7,7 @@ import (
 	"auwai/internal/dispatch"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
+	"auwai/internal/limit"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
 )
@@ -45,6 +46,7 @@ func (n *simNode) start(s *dispatch.Start) {
 		w.detail("attempt %d has job %s, place %d", s.Attempt, j.ID, j.Seq)
 	}
 	n.checkLimits()
+	n.checkRate(s)
 	d := w.duration()
 	at := time.Duration(0)
 	for i := range s.Jobs {
@@ -109,7 +111,11 @@ func (w *world) result() runner.Result {
 		}
 		return res
 	default:
-		return runner.Result{Outcome: jobqueue.OutcomeUncounted, Error: "read-only", Hold: "the wiki is read-only"}
+		res := runner.Result{Outcome: jobqueue.OutcomeUncounted, Error: "read-only", Hold: "the wiki is read-only"}
+		if w.chance(0.5) {
+			res.Scope = runner.ScopeDB
+		}
+		return res
 	}
 }
 
@@ -144,9 +150,9 @@ func (n *simNode) ended(a *attempt, err error) {
 }
 
 // cancel has attempts end soon, some with a last result, some late.
-func (n *simNode) cancel(ids []uint64) {
-	for _, id := range ids {
-		a := n.running[id]
+func (n *simNode) cancel(list []dispatch.Cancel) {
+	for _, c := range list {
+		a := n.running[c.Attempt]
 		if a == nil || a.cancelled {
 			continue
 		}
@@ -182,23 +188,43 @@ func (n *simNode) checkStart(s *dispatch.Start) {
 	}
 }
 
+// checkLimits counts what runs on the node under each name, and what was started in the last second
+// under those that have a rate.
 func (n *simNode) checkLimits() {
 	w := n.w
-	queues, wikis, pairs := map[string]int{}, map[string]int{}, map[jobqueue.Pair]int{}
+	used := map[string]int{}
 	for _, a := range n.running {
-		queues[a.start.Work.Queue]++
-		wikis[a.start.Work.Wiki]++
-		pairs[jobqueue.Pair{Queue: a.start.Work.Queue, Wiki: a.start.Work.Wiki}]++
+		for _, name := range w.policy.Limits(jobqueue.Pair{Queue: a.start.Work.Queue, Wiki: a.start.Work.Wiki}) {
+			used[name]++
+		}
 	}
-	over := func(n, limit int) bool { return limit > 0 && n > limit }
 	w.require(len(n.running) <= w.policy.concurrency, "the node's limit holds", "%d attempts, at most %d", len(n.running), w.policy.concurrency)
-	for q, c := range queues {
-		w.require(!over(c, w.policy.queues[q].Concurrency), "a queue's limit holds", "%d attempts of %s, at most %d", c, q, w.policy.queues[q].Concurrency)
+	for name, c := range used {
+		most := w.policy.limits[name].Concurrency
+		w.require(most <= 0 || c <= most, "every limit holds", "%d attempts under %s, at most %d", c, name, most)
 	}
-	for wiki, c := range wikis {
-		w.require(!over(c, w.policy.perWiki), "a wiki's limit holds", "%d attempts of %s, at most %d", c, wiki, w.policy.perWiki)
+}
+
+// checkRate holds the starts of a queue in this life of the node against its rate. All spans count that
+// end now.
+func (n *simNode) checkRate(s *dispatch.Start) {
+	l := n.w.policy.limits[limit.Queue(s.Work.Queue)]
+	if l.Rate <= 0 {
+		return
 	}
-	for p, c := range pairs {
-		w.require(!over(c, w.policy.queues[p.Queue].PerWiki), "the limit of a queue of a wiki holds", "%d attempts of %v, at most %d", c, p, w.policy.queues[p.Queue].PerWiki)
+	n.starts[s.Work.Queue] = append(n.starts[s.Work.Queue], items{n.mono(), len(s.Jobs)})
+	list := n.starts[s.Work.Queue]
+	sum := 0
+	for i := len(list) - 1; i >= 0 && i > len(list)-200; i-- {
+		sum += list[i].jobs
+		span := n.mono() - list[i].at
+		most := l.Rate*span.Seconds() + max(l.Rate, 1)
+		n.w.require(float64(sum) <= most+1e-6, "a rate holds", "%d jobs of %s in %s, at most %.3f", sum, s.Work.Queue, span, most)
 	}
+}
+
+// items are jobs that were started at a moment of the node's clock.
+type items struct {
+	at   time.Duration
+	jobs int
 }
