@@ -63,8 +63,8 @@ func (w *work) join(j *Job) (first bool) {
 	return false
 }
 
-// leave takes the job out of its chain. When it was the first, the next one's turn comes at the end
-// of the command.
+// leave takes the job out of its chain. When its turn had come, the next one's comes at the end of the
+// command; else somebody sees to that already.
 func (w *work) leave(j *Job) {
 	key := w.chainKeyOf(j)
 	j.Chained = false
@@ -76,6 +76,7 @@ func (w *work) leave(j *Job) {
 		}
 		return
 	}
+	next := c.Up && l.Before.IsZero()
 	if l.Before.IsZero() {
 		c.First, c.Up = l.After, false
 	} else {
@@ -95,7 +96,7 @@ func (w *work) leave(j *Job) {
 		return
 	}
 	w.tx.Set(key, encodeChain(c))
-	if !c.Up {
+	if next {
 		w.later(unblock{kind: unblockChain, pair: j.Pair, hash: tuple.Hash(j.SerialKey)})
 	}
 }
@@ -115,7 +116,8 @@ func (w *work) advance(u *unblock) {
 		return
 	}
 	if end, ended := w.ends(j); ended {
-		w.drop(j, end) // leaves the chain, so the next one follows
+		w.drop(j, end)
+		w.later(*u)
 		return
 	}
 	c.Up = true

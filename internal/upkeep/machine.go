@@ -52,6 +52,9 @@ type part struct {
 	sweepAt  time.Duration
 	sweeping int            // ranges of the sweep that are not done
 	swept    map[int]string // by range of the sweep: what the last command began with
+	purges   []*purge
+	purging  bool // a page of the first of purges is under way
+	rest     bool // no further page before the next round
 }
 
 // task is one scan and the command made from it.
@@ -61,6 +64,8 @@ type task struct {
 	stream  string // of a fold or expiry, "" for a sweep
 	sweep   int    // which range of a sweep
 	begins  string // what the command of a sweep begins with
+	purge   *purge // of a purge; nil otherwise
+	page    *kv.Page
 	build   func([]kv.Page) (partition.Command, error)
 	command partition.Command
 	built   bool
@@ -88,7 +93,9 @@ func (m *Machine) Event(now partition.Now, e node.Event) {
 		}
 		// The partitions of a node do not sweep all at once.
 		first := now.Mono + time.Minute + time.Duration(e.Partition)*time.Second
-		m.parts[e.Partition] = &part{machine: e.Machine, mem: mem, sweepAt: first, swept: map[int]string{}}
+		p := &part{machine: e.Machine, mem: mem, sweepAt: first, swept: map[int]string{}}
+		m.parts[e.Partition] = p
+		p.openPurges()
 	case node.Closing, node.Closed:
 		m.parts[e.Partition] = nil
 	case node.SessionStarted, node.Resumed:
@@ -98,9 +105,6 @@ func (m *Machine) Event(now partition.Now, e node.Event) {
 	case node.Poisoned, node.Refused:
 	}
 }
-
-// Effects implements node.Tenant; upkeep follows none.
-func (m *Machine) Effects(partition.Now, *partition.Machine, []any) {}
 
 // Scanned implements node.Tenant.
 func (m *Machine) Scanned(_ partition.Now, token uint64, pages []kv.Page, err error) {
@@ -137,7 +141,15 @@ func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
 		m.begun, m.round = true, now.Mono
 		for id, p := range m.parts {
 			if p != nil {
+				p.rest = false
 				m.look(now, h, partition.ID(id), p)
+			}
+		}
+	}
+	if m.live {
+		for id, p := range m.parts {
+			if p != nil && !p.rest {
+				m.sweepPurged(h, partition.ID(id), p)
 			}
 		}
 	}
@@ -254,6 +266,10 @@ func (m *Machine) submit(now partition.Now, h node.Host, t *task) {
 		m.settle(t, t.err)
 		return
 	}
+	if c, ok := t.command.(*jobqueue.PurgePage); ok {
+		m.submitPurge(now, h, t, c)
+		return
+	}
 	h.SubmitOwn(now, t.p, &partition.Call{Command: t.command, Done: func(err error) {
 		if err == nil && t.stream == "" {
 			if t.part.swept[t.sweep] != t.begins {
@@ -269,6 +285,8 @@ func (m *Machine) submit(now partition.Now, h node.Host, t *task) {
 
 func (m *Machine) settle(t *task, err error) {
 	switch {
+	case t.purge != nil:
+		m.purged(t, -1, err)
 	case t.stream == "":
 		t.part.sweeping--
 	case err != nil || t.command == nil:
