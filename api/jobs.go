@@ -113,6 +113,18 @@ type NewJob struct {
 	Root      *Root           `json:"root,omitempty"`
 	RequestID string          `json:"request_id,omitempty"`
 	Payload   json.RawMessage `json:"payload"` // any JSON, kept byte for byte
+
+	Serial   string     `json:"serial,omitempty"`    // of the jobs of a queue with one, one runs at a time, in order
+	WaitsFor []string   `json:"waits_for,omitempty"` // ids of jobs of the wiki, or client_id:NAME of a job before it
+	Needs    *Needs     `json:"needs,omitempty"`     // of a worker
+	ExpireAt *time.Time `json:"expire_at,omitempty"` // not begun after
+	Cause    string     `json:"cause,omitempty"`     // as it came with the attempt that makes this job
+}
+
+// Needs is what a job needs of a worker.
+type Needs struct {
+	Cores  float64 `json:"cores,omitempty"`
+	Memory int64   `json:"memory,omitempty"` // bytes
 }
 
 // PushedJob answers one NewJob: its id, or why it was not taken.

@@ -59,6 +59,7 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 		{Status: 413, Err: fault.New(fault.TooLarge, "too long")},
 		{Status: 500, Places: []intake.Place{{Error: "no"}}},
 		{Status: 503, Places: []intake.Place{{Error: "later"}}, RetryAfter: 1500 * time.Millisecond},
+		{Status: 429, Places: []intake.Place{{Error: "the queue is full"}}, RetryAfter: 5 * time.Second},
 	} {
 		r.jobs = j
 		if w := r.do("POST", "/v1/jobs", `[{}]`, nil); w.Code != j.Status {

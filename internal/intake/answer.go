@@ -20,6 +20,7 @@ const (
 	statusTooLarge    = 413
 	statusFailed      = 500
 	statusUnavailable = 503
+	statusTooMany     = 429
 )
 
 func statusOf(err error) int {

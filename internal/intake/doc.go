@@ -8,6 +8,7 @@
 //	ahead       a payload too large for its command is stored before it, in pieces
 //	place       the answer to one job
 //	fault       the answer to one event that was not taken
+//	rules       what the configuration says of a queue's jobs when they arrive
 //
 // # One request
 //
@@ -43,6 +44,7 @@
 //	                            where ids are given
 //	nothing was taken           503 when repeating helps, else 400 or 500
 //	a payload ahead is orphaned swept by the log and the queue
+//	a queue is full             its wiki's jobs are refused, to be sent again later; events are taken
 //	the outcome is unknown      as not durable; a repeat with the same ids answers the first
 //
 // # Concurrency
@@ -55,5 +57,6 @@
 //	admit.go     tickets                    answer.go   EventGate's form  place.go   answers to jobs
 //	wikis.go     which wiki, learning       command.go  what is applied   ahead.go   large payloads
 //	read.go      one job of a body          names.go    how many names
+//	arrival.go   rules of queues, serial keys, waits
 //	limits.go    bounds
 package intake

@@ -186,6 +186,7 @@ func (in *Intake) plan(s *Settings, now time.Time, x *entry, src Source) error {
 		x.job = &jobqueue.New{Pair: jobqueue.Pair{Queue: PurgeQueue, Wiki: x.wiki}, Band: jobqueue.Interactive, Key: e.URI}
 	}
 	if n := x.job; n != nil {
+		s.rules(n.Queue).arrive(n, e.Params)
 		n.ID, n.Domain, n.FromEvent = in.node.Mint(), e.Domain, true
 		n.RequestID = e.RequestID
 		if n.RequestID == "" {

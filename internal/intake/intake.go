@@ -43,6 +43,8 @@ type Settings struct {
 	Purge   bool                     // there are caches to purge
 	Rebound time.Duration            // a purge is done again after this; 0: never
 	Bands   map[string]jobqueue.Band // priorities of queues; Normal where nothing is said
+	Queues  map[string]*QueueRules   // what holds for the jobs of a queue when they arrive
+	Default *QueueRules              // of queues that are not in Queues; nil: nothing
 	NotKept map[string]bool          // streams that are not kept in the event log
 	Schemas *schema.Set              // what events are checked against; nil: nothing
 }

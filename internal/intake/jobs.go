@@ -93,7 +93,7 @@ func (in *Intake) readJobs(body []byte, src Source) ([]*job, error) {
 			continue
 		}
 		var err error
-		if j.new, err = in.readJob(s, i, e.Raw, src); err != nil {
+		if j.new, err = in.readJob(s, i, e.Raw, src, jobs[:i]); err != nil {
 			j.refuse(err)
 		}
 	}
@@ -159,7 +159,7 @@ func (in *Intake) room(ctx context.Context, p partition.ID, wiki string, jobs []
 	for i := range jobs {
 		n := &jobs[i]
 		order[i] = i
-		base += len(n.Key) + len(n.RequestID) + len(n.ClientID) + len(n.Root.Signature) + 3*(len(n.Wiki)+len(n.Queue)) + 256
+		base += len(n.SerialKey) + ident.SuffixLen*2*len(n.WaitsFor) + len(n.Key) + len(n.RequestID) + len(n.ClientID) + len(n.Root.Signature) + 3*(len(n.Wiki)+len(n.Queue)) + 256
 		sum += len(n.Payload)
 	}
 	if base > maxCommandBytes {

@@ -25,6 +25,8 @@ const (
 	farTime = 24 * time.Hour
 	// retryAfter is what a client that is refused for now is told to wait.
 	retryAfter = time.Second
+	// fullRetryAfter is what a client is told whose jobs a full queue refused: it takes a while to run some.
+	fullRetryAfter = 5 * time.Second
 	// hastyTime bounds the work after a hasty answer.
 	hastyTime = 30 * time.Second
 	// DefaultInFlight is the memory for bodies in bytes, unless the Config says otherwise.

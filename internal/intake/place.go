@@ -17,7 +17,7 @@ type Place struct {
 
 // JobsResult is what became of a body of jobs.
 type JobsResult struct {
-	Status     int // of HTTP: 201 all kept, 207 some, 400, 413, 500 or 503 none
+	Status     int // of HTTP: 201 all kept, 207 some, 400, 413, 429, 500 or 503 none
 	RetryAfter time.Duration
 	Places     []Place // one for each job, in their order; none with Err
 	Err        error   // of the body as a whole
@@ -41,7 +41,7 @@ func final(err error) bool {
 // settle computes the status of places that are filled in.
 func (in *Intake) settle(jobs []*job) JobsResult {
 	r := JobsResult{Places: make([]Place, len(jobs))}
-	kept, again, broken := 0, false, false
+	kept, again, full, broken := 0, false, false, false
 	for i, j := range jobs {
 		r.Places[i] = j.place
 		switch {
@@ -49,6 +49,8 @@ func (in *Intake) settle(jobs []*job) JobsResult {
 			kept++
 		case repeatable(j.err):
 			again = true
+		case fault.KindOf(j.err) == fault.TooMany:
+			full = true
 		case !final(j.err):
 			broken = true
 			in.log.Error("a job could not be taken", "err", j.err, "wiki", j.new.Wiki)
@@ -61,6 +63,8 @@ func (in *Intake) settle(jobs []*job) JobsResult {
 		r.Status = statusPartly
 	case again:
 		r.Status, r.RetryAfter = statusUnavailable, retryAfter
+	case full:
+		r.Status, r.RetryAfter = statusTooMany, fullRetryAfter
 	case broken:
 		r.Status = statusFailed
 	default:

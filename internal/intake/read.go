@@ -67,10 +67,11 @@ func (f fields) long(key string) (string, error) {
 	return s, err
 }
 
-// readJob reads one job of a body. i is its index.
-func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source) (n jobqueue.New, err error) {
+// readJob reads one job of a body. i is its index, before are those before it.
+func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source, before []*job) (n jobqueue.New, err error) {
 	f, err := readFields(fmt.Sprintf("[%d]", i), raw,
-		"client_id", "queue", "wiki", "key", "run_at", "priority", "root", "payload", "request_id")
+		"client_id", "queue", "wiki", "key", "run_at", "priority", "root", "payload", "request_id",
+		"serial", "waits_for", "needs", "expire_at", "cause")
 	if err != nil {
 		return n, err
 	}
@@ -112,6 +113,9 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source) (n jobqueu
 	if n.Root, err = f.root(); err != nil {
 		return n, err
 	}
+	if err = f.arrival(&n, before); err != nil {
+		return n, err
+	}
 	payload, ok := f.raw["payload"]
 	if !ok {
 		return n, fault.Field(f.name("payload"), "is missing; give the JSON value that the runner gets")
@@ -121,6 +125,13 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source) (n jobqueu
 	if n.ClientID != "" {
 		n.Source = jobqueue.Source{Name: "c:" + n.ClientID}
 	}
+	rules := s.rules(n.Queue)
+	var params []byte
+	if rules.SerializeBy != "" {
+		params = member(n.Payload, "params")
+	}
+	rules.arrive(&n, params)
+	n.MaxPending = rules.MaxPending
 	return n, nil
 }
 

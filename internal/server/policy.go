@@ -161,5 +161,6 @@ func settingsOf(cfg *config.Config) *intake.Settings {
 	for name := range cfg.Queues {
 		s.Bands[name] = cfg.Queue(name).Priority
 	}
+	arrivalsOf(cfg, s)
 	return s
 }
