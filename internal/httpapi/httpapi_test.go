@@ -18,6 +18,7 @@ import (
 	"auwai/internal/fault"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
+	eventschema "auwai/internal/schema"
 )
 
 const anEvent = `[{"meta":{"stream":"a"}}]`
@@ -35,12 +36,17 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	r := newRig(t)
 	r.controlAnswers()
 	invalid := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{Message: "no"}}}
+	underASchema := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{
+		Message: "no", Index: 3, Name: "ValidationError", ErrorsText: "data should be right",
+		Errors: []eventschema.Violation{{Keyword: "type", DataPath: ".a", SchemaPath: "#/type", Params: map[string]any{"type": "string"}, Message: "should be string"}},
+	}}}
 	failed := []intake.Fault{{Status: "error", Event: json.RawMessage(`"x"`), Context: intake.Context{Message: "later"}}}
 	for _, e := range []intake.EventsResult{
 		{Status: 201},
 		{Status: 202},
 		{Status: 207, Invalid: invalid, Errors: failed},
 		{Status: 400, Invalid: invalid},
+		{Status: 400, Invalid: underASchema},
 		{Status: 413, Err: fault.New(fault.TooLarge, "too long")},
 		{Status: 500, Errors: failed},
 		{Status: 503, Errors: failed, RetryAfter: time.Second},

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"auwai/internal/config"
@@ -70,45 +69,16 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	listener, err := o.listen(ctx)
+	open, err := o.listen(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := o.build(ctx)
+	s, err := o.build(ctx, open)
 	if err != nil {
-		_ = listener.Close()
+		_ = open.close() // the error that ends the service is told
 		return err
 	}
-	return s.run(ctx, listener)
-}
-
-// listen takes the socket that systemd holds for us, or binds the configured address.
-func (o *Options) listen(ctx context.Context) (net.Listener, error) {
-	if o.Listener != nil {
-		return o.Listener, nil
-	}
-	handed, err := activation.Listeners()
-	if err != nil {
-		return nil, fmt.Errorf("take the socket from systemd: %w", err)
-	}
-	for _, l := range handed {
-		if l == nil {
-			continue
-		}
-		// The address is the unit's: it must be as safe as a configured one.
-		if l.Addr().Network() == "tcp" {
-			if err := o.Config.CheckListen(l.Addr().String()); err != nil {
-				return nil, fmt.Errorf("the socket that systemd handed over: %w", err)
-			}
-		}
-		return l, nil
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", o.Config.Listen)
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "listen on "+o.Config.Listen+"; is another auwai running there?")
-	}
-	return l, nil
+	return s.run(ctx, open.http)
 }
 
 // service is everything that runs.
@@ -137,7 +107,7 @@ type service struct {
 	inspector *inspect.Inspector
 }
 
-func (o *Options) build(ctx context.Context) (*service, error) {
+func (o *Options) build(ctx context.Context, open *sockets) (*service, error) {
 	s := &service{o: *o, log: o.Logger.With("part", "server"), failed: make(chan error, 1), changed: make(chan struct{}, 1)}
 	if err := os.MkdirAll(o.Config.Data, 0o750); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "make the data folder; name another one with --data")
@@ -164,7 +134,7 @@ func (o *Options) build(ctx context.Context) (*service, error) {
 		err = s.assemble(learned, controls)
 	}
 	if err == nil {
-		s.wires, err = s.openWires(ctx)
+		s.wires, err = s.openWires(ctx, open)
 	}
 	if err == nil {
 		if s.feed, err = s.openFeed(ctx); err != nil {

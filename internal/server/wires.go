@@ -25,9 +25,10 @@ type wires struct {
 	socket net.PacketConn
 }
 
-// openWires opens the sockets that the configuration names. What arrives waits in them until start.
-func (s *service) openWires(ctx context.Context) (*wires, error) {
-	w := &wires{}
+// openWires opens the sockets that the configuration names and that are not open already, and takes
+// those over. What arrives waits in them until start.
+func (s *service) openWires(ctx context.Context, open *sockets) (*wires, error) {
+	w := &wires{listener: open.purge, socket: open.htcp}
 	cdn := &s.o.Config.CDN
 	if cdn.PurgeListen != "" {
 		w.purge = cdnin.NewHTTP(s.wireConfig("http"))
@@ -35,19 +36,30 @@ func (s *service) openWires(ctx context.Context) (*wires, error) {
 			Handler: w.purge, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 			MaxHeaderBytes: 32 << 10,
 		})
-		var err error
-		if w.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cdn.PurgeListen); err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "listen for purges on "+cdn.PurgeListen+", as cdn.purge_listen says; is something else there?")
+		if err := w.listen(ctx, cdn.PurgeListen); err != nil {
+			return nil, err
 		}
 	}
 	if cdn.HTCPListen != "" {
 		w.htcp = cdnin.NewHTCP(s.wireConfig("htcp"))
 		var err error
-		if w.socket, err = cdnin.ListenHTCP(ctx, cdn.HTCPListen); err != nil {
+		if w.socket == nil {
+			w.socket, err = cdnin.ListenHTCP(ctx, cdn.HTCPListen)
+		}
+		if err != nil {
 			return nil, errors.Join(err, w.abandon())
 		}
 	}
 	return w, nil
+}
+
+func (w *wires) listen(ctx context.Context, address string) error {
+	if w.listener != nil {
+		return nil
+	}
+	var err error
+	w.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+	return fault.Wrap(fault.Unavailable, err, "listen for purges on "+address+", as cdn.purge_listen says; is something else there?")
 }
 
 func (s *service) wireConfig(wire string) cdnin.Config {

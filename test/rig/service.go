@@ -61,6 +61,7 @@ type Service struct {
 	configFile string
 	logFile    string
 	pidFile    string
+	sockets    []string // that a holder opens
 	held       bool
 	process    *Process // the service, or the holder of its socket
 }
@@ -81,6 +82,10 @@ func NewService(binary, dir string, config ServiceConfig) (*Service, error) {
 		configFile: filepath.Join(dir, "auwai.yaml"),
 		logFile:    filepath.Join(dir, "logs", "auwai.log"),
 		pidFile:    filepath.Join(dir, "auwai.pid"),
+		sockets:    []string{config.Listen},
+	}
+	if config.CDN != nil && config.CDN.PurgeListen != "" {
+		service.sockets = append(service.sockets, config.CDN.PurgeListen)
 	}
 	if err := config.write(service.configFile); err != nil {
 		return nil, err
@@ -134,13 +139,18 @@ while :; do
 		sleep 0.1
 done`
 
-// StartHeld starts the service beneath systemd-socket-activate, which opens the socket and keeps it
+// StartHeld starts the service beneath systemd-socket-activate, which opens the sockets and keeps them
 // while the service is restarted, and waits until it is ready.
 func (s *Service) StartHeld(ctx context.Context) error {
 	if listening(ctx, s.Address()) {
 		return &StartError{Name: "systemd-socket-activate", Log: s.logFile, cause: portTaken(s.Address())}
 	}
-	args := append([]string{"-l", s.Address(), "/bin/sh", "-c", holderLoop, "sh", s.pidFile, s.binary}, s.arguments()...)
+	var args []string
+	for _, address := range s.sockets {
+		args = append(args, "-l", address)
+	}
+	args = append(args, "/bin/sh", "-c", holderLoop, "sh", s.pidFile, s.binary)
+	args = append(args, s.arguments()...)
 	process, err := Start(Command{
 		Name: "systemd-socket-activate", Path: "systemd-socket-activate", Args: args, Log: s.logFile, Forks: true,
 	})
