@@ -49,6 +49,16 @@ type Job struct {
 	Superseded  string `json:"superseded_by,omitempty"`
 	LastError   string `json:"last_error"`
 	Held        string `json:"held,omitempty"` // why a waiting job is not started, in words
+
+	Raw *RawPayload `json:"raw,omitempty"` // where the list was asked for it; a finished job has none
+}
+
+// RawPayload is a job's payload, byte for byte, in one of two forms, and what it is.
+type RawPayload struct {
+	Text      string `json:"text,omitempty"`
+	Base64    []byte `json:"base64,omitempty"`     // when it is no UTF-8
+	FromEvent bool   `json:"from_event,omitempty"` // it is an event
+	Domain    string `json:"domain,omitempty"`     // meta.domain of the event
 }
 
 // Root names the change that a job follows from, as MediaWiki does.
@@ -119,6 +129,11 @@ type NewJob struct {
 	Needs    *Needs     `json:"needs,omitempty"`     // of a worker
 	ExpireAt *time.Time `json:"expire_at,omitempty"` // not begun after
 	Cause    string     `json:"cause,omitempty"`     // as it came with the attempt that makes this job
+
+	// Of a job that comes from another queue.
+	Dead      string `json:"dead,omitempty"`       // why it is kept as dead, and not run; for imports
+	FromEvent bool   `json:"from_event,omitempty"` // the payload is an event, as POST /v1/events takes it
+	Domain    string `json:"domain,omitempty"`     // meta.domain of that event
 }
 
 // Needs is what a job needs of a worker.

@@ -132,6 +132,20 @@ func TestJobsArePushedAndActedOn(t *testing.T) {
 	}
 }
 
+func TestPayloadsArePushedByteForByte(t *testing.T) {
+	c, _, sent := serve(t, 201, "application/json", `[{"id":"a.1"},{"id":"a.2"}]`)
+	payload := `{ "a" : "<&>\u2028", "b":1.0 }`
+	if _, err := c.PushJobs(t.Context(), []api.NewJob{{Queue: "q", Wiki: "a", Payload: json.RawMessage(payload)}, {Queue: "r", Wiki: "a", Payload: json.RawMessage("1")}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `[{"queue":"q","wiki":"a","payload":` + payload + `},{"queue":"r","wiki":"a","payload":1}]`; *sent != want {
+		t.Errorf("sent %s, want %s", *sent, want)
+	}
+	if _, err := c.PushJobs(t.Context(), []api.NewJob{{Queue: "q", Wiki: "a", Payload: json.RawMessage(`1},{`)}}); fault.FieldOf(err) != "[0].payload" {
+		t.Errorf("a payload that is no JSON: %v", err)
+	}
+}
+
 func TestEventsThatWereNotTakenAreListed(t *testing.T) {
 	c, last, sent := serve(t, 201, "", "")
 	faults, err := c.PostEvents(t.Context(), []byte(`[1]`), true)

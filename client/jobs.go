@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,15 +12,16 @@ import (
 	"strings"
 
 	"auwai/api"
+	"auwai/internal/fault"
 )
 
 // PushJobs pushes jobs and returns a place for each, in their order: its id, or why it was not taken.
 // An error says that nothing was taken, or, of transport, that it is not known; with client ids a
-// repeat is harmless.
+// repeat is harmless. The bytes of the payloads are sent as they are.
 func (c *Client) PushJobs(ctx context.Context, jobs []api.NewJob) ([]api.PushedJob, error) {
-	body, err := json.Marshal(jobs)
+	body, err := appendJobs(nil, jobs)
 	if err != nil {
-		return nil, fmt.Errorf("write the jobs: %w", err)
+		return nil, err
 	}
 	r, err := c.send(ctx, http.MethodPost, api.PathJobs, nil, body)
 	if err != nil {
@@ -32,11 +34,44 @@ func (c *Client) PushJobs(ctx context.Context, jobs []api.NewJob) ([]api.PushedJ
 	return places, r.read(api.PathJobs, &places)
 }
 
+// appendJobs appends an array of jobs. json.Marshal would leave out the spaces of payloads and write
+// some characters otherwise, and MediaWiki has signed some of them.
+func appendJobs(b []byte, jobs []api.NewJob) ([]byte, error) {
+	for i := range jobs {
+		head := jobs[i]
+		payload := head.Payload
+		if payload == nil {
+			payload = json.RawMessage("null")
+		}
+		if !json.Valid(payload) {
+			return nil, fault.Field(fmt.Sprintf("[%d].payload", i), "is no JSON")
+		}
+		head.Payload = nil
+		text, err := json.Marshal(&head)
+		if err != nil {
+			return nil, fmt.Errorf("write the jobs: %w", err)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		} else {
+			b = append(b, '[')
+		}
+		// Within a string the quotes would be escaped: this is the field.
+		before, after, _ := bytes.Cut(text, []byte(`"payload":null`))
+		b = append(append(append(append(b, before...), `"payload":`...), payload...), after...)
+	}
+	if len(jobs) == 0 {
+		b = append(b, '[')
+	}
+	return append(b, ']'), nil
+}
+
 // JobFilter says which jobs to list; "" is any.
 type JobFilter struct {
 	State, Queue, Wiki, RequestID, ClientID string
 
-	Limit  int // rows of a page; 0: the service's default
+	Raw    bool // with the payloads, byte for byte; a page then ends earlier
+	Limit  int  // rows of a page; 0: the service's default
 	Cursor string
 }
 
@@ -49,6 +84,9 @@ func (c *Client) Jobs(ctx context.Context, f JobFilter) (api.JobPage, error) {
 	put(q, "request_id", f.RequestID)
 	put(q, "client_id", f.ClientID)
 	put(q, "cursor", f.Cursor)
+	if f.Raw {
+		q.Set("raw", "1")
+	}
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}

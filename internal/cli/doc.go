@@ -30,4 +30,5 @@
 //	queues.go  queues ls                       load.go    the load of bench intake
 //	connect.go the client and its token        tokens.go  tokens new
 //	completion.go  scripts for shells, names from the service
+//	import.go  import jobs                     export.go  export jobs
 package cli

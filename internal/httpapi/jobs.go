@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"auwai/internal/fault"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
 )
@@ -26,13 +27,16 @@ func (s *server) postJobs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) getJobs(w http.ResponseWriter, r *http.Request) error {
-	q, err := readQuery(r, "state", "queue", "wiki", "request_id", "client_id", "limit", "cursor")
+	q, err := readQuery(r, "state", "queue", "wiki", "request_id", "client_id", "raw", "limit", "cursor")
 	if err != nil {
 		return err
 	}
+	if raw := q.text["raw"]; raw != "" && raw != "0" && raw != "1" {
+		return fault.Field("raw", "is %q; 1 or 0 is expected", clip(raw))
+	}
 	page, err := s.Queue.Jobs(r.Context(), inspect.JobFilter{
 		State: q.text["state"], Queue: q.text["queue"], Wiki: q.text["wiki"], RequestID: q.text["request_id"],
-		ClientID: q.text["client_id"], Limit: q.limit, Cursor: q.text["cursor"],
+		ClientID: q.text["client_id"], Raw: q.text["raw"] == "1", Limit: q.limit, Cursor: q.text["cursor"],
 		Reach: reachOf(r),
 	})
 	if err != nil {

@@ -24,19 +24,22 @@ func byClient(ctx context.Context, l *lister, p partition.ID, v *view, _ place) 
 			if err != nil {
 				return place{}, false, err
 			}
-			l.takeFound(f, v)
+			if err := l.takeFound(ctx, p, f, v); err != nil {
+				return place{}, false, err
+			}
 		}
 	}
 	return place{}, true, nil
 }
 
 // takeFound takes a job that was looked up by itself.
-func (l *lister) takeFound(f found, v *view) {
+func (l *lister) takeFound(ctx context.Context, p partition.ID, f found, v *view) error {
 	ours := func(request string) bool { return l.f.RequestID == "" || l.f.RequestID == request }
 	switch {
 	case f.job != nil && ours(f.job.RequestID):
-		l.take(record(f.job, v))
+		return l.takeLive(ctx, p, f.job, record(f.job, v))
 	case f.past != nil && ours(f.past.RequestID):
 		l.take(history(f.past))
 	}
+	return nil
 }

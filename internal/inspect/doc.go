@@ -6,7 +6,7 @@
 //	view    what the owner's memory says of a partition: pairs with their counts, what runs, holds
 //	stale   an answer from the store alone, since the owner did not answer within a second, or is
 //	        another node: claims that are in memory only are shown as ready, and holds are not known
-//	stage   a source of a list of jobs: running, ready, delayed, dead, past; by request; by client
+//	stage   a source of a list of jobs: running, ready, blocked, delayed, dead, past; by request; by client
 //	cursor  where a list goes on: stage, partition and place there; bound to the filter it began with
 //	budget  how much a page reads before it ends early, with fewer rows than asked for
 //
@@ -42,7 +42,7 @@
 // # Files
 //
 //	inspect.go   the object, retry and cancel   cursor.go    cursors
-//	view.go      what the owner knows           stages.go    running, ready, delayed, dead, past
+//	view.go      what the owner knows           stages.go    running, ready, blocked, delayed, dead, past
 //	queues.go    counts                         request.go   the jobs of a request
 //	jobs.go      lists of jobs                  client.go    the job of a client id
 //	job.go       one job with all of it         rows.go      from records to the API's types

@@ -129,6 +129,30 @@ func TestJobsOfEachStateAreListedPageByPage(t *testing.T) {
 	}
 }
 
+func TestBlockedJobsAreListedPageByPageInTheirOrder(t *testing.T) {
+	r := newRig(t)
+	var want []string
+	for _, wiki := range []string{"aawiki", "bbwiki"} {
+		at := jobqueue.Pair{Wiki: wiki, Queue: "wait"}
+		r.push(jobqueue.New{Pair: at, SerialKey: "page 1"})
+		for range 3 {
+			want = append(want, r.push(jobqueue.New{Pair: at, SerialKey: "page 1"}))
+		}
+	}
+	for _, limit := range []int{1, 2, 100} {
+		got := ids(r.list(inspect.JobFilter{State: api.StateBlocked, Limit: limit}))
+		if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, diff)
+		}
+		if got := ids(r.list(inspect.JobFilter{State: api.StateBlocked, Wiki: "aawiki", Limit: limit})); !slices.Equal(got, want[:3]) {
+			t.Errorf("of one wiki, limit %d: %v, want %v", limit, got, want[:3])
+		}
+	}
+	if all := r.list(inspect.JobFilter{}); len(all) != 8 {
+		t.Errorf("a list of all has %d jobs, want 8", len(all))
+	}
+}
+
 func TestAListWithoutAStateHasTheLivingFirst(t *testing.T) {
 	r, want := newFull(t)
 	var all []string
@@ -268,6 +292,38 @@ func TestAPayloadThatWasStoredAheadIsPutTogether(t *testing.T) {
 	d := r.await(r.push(jobqueue.New{Blob: blob}), api.StateReady)
 	if !bytes.Equal(d.Payload, payload) {
 		t.Errorf("the payload has %d bytes, want %d", len(d.Payload), len(payload))
+	}
+}
+
+func TestAListHasPayloadsByteForByteWhereTheyAreAskedFor(t *testing.T) {
+	r := newRig(t)
+	payload := `{ "a" : "<\u2028>" }`
+	id := r.push(jobqueue.New{Payload: []byte(payload), FromEvent: true, Domain: "aa.example", Pair: jobqueue.Pair{Queue: "hold"}})
+	binary := r.push(jobqueue.New{Payload: []byte{0xff}, Pair: jobqueue.Pair{Queue: "hold"}, ClientID: "c"})
+	large := bytes.Repeat([]byte{'1'}, 300<<10)
+	for range 20 { // more than one page may have
+		r.push(jobqueue.New{Payload: large, Pair: jobqueue.Pair{Queue: "large"}})
+	}
+	want := map[string]*api.RawPayload{id: {Text: payload, FromEvent: true, Domain: "aa.example"}, binary: {Base64: []byte{0xff}}}
+	for _, j := range r.list(inspect.JobFilter{Queue: "hold", Raw: true}) {
+		if diff := cmp.Diff(want[j.ID], j.Raw); diff != "" {
+			t.Errorf("payload of %s (-want +got):\n%s", j.ID, diff)
+		}
+	}
+	if found := r.list(inspect.JobFilter{Wiki: "aawiki", ClientID: "c", Raw: true}); len(found) != 1 || found[0].Raw == nil {
+		t.Errorf("by client id: %+v", found)
+	}
+	for _, j := range r.list(inspect.JobFilter{Queue: "hold"}) {
+		if j.Raw != nil {
+			t.Errorf("nobody asked for the payload of %s", j.ID)
+		}
+	}
+	page, err := r.Jobs(t.Context(), inspect.JobFilter{Queue: "large", Raw: true, Limit: 1000})
+	if err != nil || page.Cursor == "" || len(page.Jobs) > 16 {
+		t.Errorf("a page of %d large payloads, cursor %q, %v", len(page.Jobs), page.Cursor, err)
+	}
+	if all := r.list(inspect.JobFilter{Queue: "large", Raw: true, Limit: 1000}); len(all) != 20 || all[19].Raw.Text != string(large) {
+		t.Errorf("%d large jobs", len(all))
 	}
 }
 

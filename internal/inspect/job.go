@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"auwai/api"
 	"auwai/internal/fault"
@@ -51,6 +52,25 @@ func (a *asker) live(ctx context.Context, p partition.ID, j *jobqueue.Job, v *vi
 		d.Signature, d.SignedBy = signedBy(payload, j.Wiki, a.secrets())
 	}
 	return d, nil
+}
+
+// rawPayload returns a job's payload for a list; nil when the job has just ended.
+func (l *lister) rawPayload(ctx context.Context, p partition.ID, j *jobqueue.Job) (*api.RawPayload, error) {
+	payload, err := l.payload(ctx, p, j)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, nil //nolint:nilnil // its row says the rest
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.raw -= len(payload)
+	r := &api.RawPayload{FromEvent: j.FromEvent, Domain: j.Domain}
+	if utf8.Valid(payload) {
+		r.Text = string(payload)
+	} else {
+		r.Base64 = payload
+	}
+	return r, nil
 }
 
 // payload returns a job's payload, put together where it was stored ahead.

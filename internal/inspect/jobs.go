@@ -17,7 +17,8 @@ import (
 type JobFilter struct {
 	State, Queue, Wiki, RequestID, ClientID string
 
-	Limit  int // 0: DefaultLimit
+	Raw    bool // with the payloads
+	Limit  int  // 0: DefaultLimit
 	Cursor string
 	// Reach is who asks: wikis that it does not reach are not there. nil: all are.
 	Reach *access.Grant
@@ -30,6 +31,9 @@ const (
 	pageBudget = 20_000 // entries that one page reads at most
 	fetchBatch = 64     // records of one Get: each may have half a megabyte
 	scanBatch  = 512    // entries of one Scan
+
+	rawBatch = 8       // records of one Get where payloads are wanted too
+	rawBytes = 4 << 20 // payloads of one page, but for the last
 )
 
 // stage lists the jobs of one kind in a partition, after a place. It returns the place after what it
@@ -47,6 +51,7 @@ type lister struct {
 	limit  int
 	budget int
 	rows   []api.Job
+	raw    int // bytes of payloads that the page may still take
 }
 
 // Jobs lists jobs: those that live, then those that have finished; see the package comment for the
@@ -65,7 +70,7 @@ func (i *Inspector) Jobs(ctx context.Context, f JobFilter) (api.JobPage, error) 
 	if err != nil {
 		return page, err
 	}
-	l := &lister{asker: i.asker(), f: f, limit: limit, budget: pageBudget, rows: page.Jobs}
+	l := &lister{asker: i.asker(), f: f, limit: limit, budget: pageBudget, rows: page.Jobs, raw: rawBytes}
 	end, err := l.list(ctx, stages, c)
 	if err != nil {
 		return page, err
@@ -90,7 +95,7 @@ func (f JobFilter) stages() ([]stage, error) {
 	}
 	switch f.State {
 	case "":
-		return []stage{{running, true}, {ready, true}, {delayed, true}, {dead, true}, {past, false}}, nil
+		return []stage{{running, true}, {ready, true}, {blocked, true}, {delayed, true}, {dead, true}, {past, false}}, nil
 	case api.StateRunning:
 		return []stage{{running, true}}, nil
 	case api.StateReady:
@@ -99,8 +104,10 @@ func (f JobFilter) stages() ([]stage, error) {
 		return []stage{{delayed, true}}, nil
 	case api.StateDead:
 		return []stage{{dead, true}}, nil
-	case api.StateAccepted, api.StateBlocked:
-		return nil, nil // in a lane there is no record yet; nothing blocks
+	case api.StateBlocked:
+		return []stage{{blocked, true}}, nil
+	case api.StateAccepted:
+		return nil, nil // in a lane there is no record yet
 	default:
 		return []stage{{past, false}}, nil
 	}
@@ -145,17 +152,26 @@ func (l *lister) list(ctx context.Context, stages []stage, c cursor) (*cursor, e
 }
 
 // full reports whether the page takes no more.
-func (l *lister) full() bool { return len(l.rows) >= l.limit || l.budget <= 0 }
+func (l *lister) full() bool { return len(l.rows) >= l.limit || l.budget <= 0 || l.raw <= 0 }
 
-// take appends a job that the filter wants.
-func (l *lister) take(j api.Job) {
+// takeLive appends a job that lives, with its payload where that is asked for.
+func (l *lister) takeLive(ctx context.Context, p partition.ID, j *jobqueue.Job, row api.Job) (err error) {
+	if l.take(row) && l.f.Raw {
+		l.rows[len(l.rows)-1].Raw, err = l.rawPayload(ctx, p, j)
+	}
+	return err
+}
+
+// take appends a job that the filter wants, and reports whether it does.
+func (l *lister) take(j api.Job) bool {
 	f := &l.f
 	if f.State != "" && f.State != j.State || f.Queue != "" && f.Queue != j.Queue || f.Wiki != "" && f.Wiki != j.Wiki ||
 		f.ClientID != "" && f.ClientID != j.ClientID || !f.Reach.Reaches(j.Wiki) {
-		return
+		return false
 	}
 	// The request is not compared: a job that took the bytes of a newer event is of two.
 	l.rows = append(l.rows, j)
+	return true
 }
 
 // ref names a job whose record is to be read.
@@ -195,6 +211,9 @@ func (l *lister) takeAll(ctx context.Context, p partition.ID, v *view, refs []re
 			return last, false, nil
 		}
 		n := min(len(refs), fetchBatch, max(l.limit-len(l.rows), 1))
+		if l.f.Raw {
+			n = min(n, rawBatch)
+		}
 		jobs, err := l.records(ctx, p, refs[:n])
 		if err != nil {
 			return last, false, err
@@ -206,8 +225,11 @@ func (l *lister) takeAll(ctx context.Context, p partition.ID, v *view, refs []re
 				continue
 			}
 			row := record(j, v)
-			if len(states) == 0 || slices.Contains(states, row.State) {
-				l.take(row)
+			if len(states) > 0 && !slices.Contains(states, row.State) {
+				continue
+			}
+			if err := l.takeLive(ctx, p, j, row); err != nil {
+				return last, false, err
 			}
 		}
 		refs = refs[n:]

@@ -77,6 +77,21 @@ func ready(ctx context.Context, l *lister, p partition.ID, v *view, from place) 
 	})
 }
 
+// blocked lists jobs that wait for others, by queue, in the order in which they were blocked.
+func blocked(ctx context.Context, l *lister, p partition.ID, v *view, from place) (place, bool, error) {
+	has := func(pv *pairView) bool { return pv.Counts.Blocked > 0 }
+	return pairStage(l, v, from, has, func(pv *pairView, at place) (place, bool, error) {
+		next, done, err := l.walk(ctx, p, v, jobqueue.BlockedRange(p, pv.Pair, at.Seq), func(e kv.Entry) (ref, bool, error) {
+			b, err := jobqueue.DecodeBlocked(e)
+			return ref{pv.Pair, b.ID, place{Wiki: pv.Pair.Wiki, Queue: pv.Pair.Queue, Seq: b.Seq}}, true, err
+		}, api.StateBlocked)
+		if next == nil {
+			next = &at
+		}
+		return *next, done, err
+	})
+}
+
 // dead lists dead jobs by queue, the oldest first.
 func dead(ctx context.Context, l *lister, p partition.ID, v *view, from place) (place, bool, error) {
 	has := func(pv *pairView) bool { return pv.Counts.Dead > 0 }

@@ -57,6 +57,27 @@ func TestJobsAreKeptAsTheyWereGiven(t *testing.T) {
 	}
 }
 
+func TestAJobOfAnotherQueueIsDeadOrAnEventWhereThatIsSaid(t *testing.T) {
+	n := newNode(t)
+	in := newIntake(n)
+	r := jobs(t, in, `[{"queue":"q","wiki":"aawiki","dead":"it failed\nthrice","key":"k","from_event":true,"domain":"aa.example","payload":{"a" : 1}}]`)
+	if r.Status != 201 {
+		t.Fatalf("%+v", r)
+	}
+	got := n.jobs("aawiki")[0]
+	if got.State != jobqueue.Dead || got.LastError != "it failed\nthrice" || !got.FromEvent || got.Domain != "aa.example" || string(got.Payload) != `{"a" : 1}` {
+		t.Errorf("kept as %+v", got)
+	}
+	for body, words := range map[string]string{
+		`[{"queue":"q","wiki":"aawiki","payload":1,"dead":true}]`:      "[0].dead: is true",
+		`[{"queue":"q","wiki":"aawiki","payload":1,"from_event":"x"}]`: `[0].from_event: is "x"; true or false`,
+	} {
+		if r := jobs(t, in, body); r.Status != 400 || !strings.Contains(r.Places[0].Error, words) {
+			t.Errorf("%s: %+v", body, r)
+		}
+	}
+}
+
 func TestARepeatedClientIDAnswersTheFirstJobAndATwinIsNamed(t *testing.T) {
 	n := newNode(t)
 	in := newIntake(n)

@@ -71,7 +71,7 @@ func (f fields) long(key string) (string, error) {
 func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source, before []*job) (n jobqueue.New, err error) {
 	f, err := readFields(fmt.Sprintf("[%d]", i), raw,
 		"client_id", "queue", "wiki", "key", "run_at", "priority", "root", "payload", "request_id",
-		"serial", "waits_for", "needs", "expire_at", "cause")
+		"serial", "waits_for", "needs", "expire_at", "cause", "dead", "from_event", "domain")
 	if err != nil {
 		return n, err
 	}
@@ -116,6 +116,9 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source, before []*
 	if err = f.arrival(&n, before); err != nil {
 		return n, err
 	}
+	if err = f.moved(&n); err != nil {
+		return n, err
+	}
 	payload, ok := f.raw["payload"]
 	if !ok {
 		return n, fault.Field(f.name("payload"), "is missing; give the JSON value that the runner gets")
@@ -133,6 +136,33 @@ func (in *Intake) readJob(s *Settings, i int, raw []byte, src Source, before []*
 	rules.arrive(&n, params)
 	n.MaxPending = rules.MaxPending
 	return n, nil
+}
+
+// moved reads what a job has that comes from another queue.
+func (f fields) moved(n *jobqueue.New) (err error) {
+	if n.Dead, err = f.text("dead"); err != nil {
+		return err
+	}
+	if len(n.Dead) > event.MaxText {
+		return fault.Field(f.name("dead"), "has %d bytes; at most %d are allowed", len(n.Dead), event.MaxText)
+	}
+	if n.Domain, err = f.long("domain"); err != nil {
+		return err
+	}
+	n.FromEvent, err = f.flag("from_event")
+	return err
+}
+
+// flag reads true or false; absent and null are false.
+func (f fields) flag(key string) (bool, error) {
+	switch string(f.raw[key]) {
+	case "", "null", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	default:
+		return false, fault.Field(f.name(key), "is %s; true or false is expected", event.Short(f.raw[key]))
+	}
 }
 
 func (f fields) moment(key string) (time.Time, error) {
@@ -185,14 +215,8 @@ func (f fields) root() (jobqueue.Root, error) {
 	if r.Timestamp, err = rootStamp(g.name("timestamp"), stamp); err != nil {
 		return r, err
 	}
-	switch string(g.raw["is_root"]) {
-	case "", "null", "false":
-	case "true":
-		r.IsRoot = true
-	default:
-		return r, fault.Field(g.name("is_root"), "is %s; true or false is expected", event.Short(g.raw["is_root"]))
-	}
-	return r, nil
+	r.IsRoot, err = g.flag("is_root")
+	return r, err
 }
 
 // rootStamp reads MediaWiki's 14 digits, or RFC 3339.

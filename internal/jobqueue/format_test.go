@@ -217,7 +217,7 @@ func TestAMailedPushArrivesWhole(t *testing.T) {
 		{
 			ID: ident.Suffix{4}, Pair: links(), Payload: []byte("p"), SerialKey: "page 7", WaitsFor: []ident.Suffix{{5}, {6}},
 			ExpireAt: time.UnixMilli(1700000000124).UTC(), Cause: cause("aawiki"), Needs: jobqueue.Needs{Cores: 1.5, Memory: 1 << 31},
-			NoRetry: true, Rules: &jobqueue.Rules{
+			NoRetry: true, Dead: "gave up", Rules: &jobqueue.Rules{
 				Dedup: jobqueue.DedupWindow, Window: time.Hour, Debounce: 5 * time.Second, RootTTL: 24 * time.Hour, ExpireAfter: time.Minute,
 				Budget: 7, LoopLimit: 16, Exclusive: true, AtMostOnce: true,
 			},

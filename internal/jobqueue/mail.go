@@ -28,6 +28,7 @@ const (
 	mailNeeds
 	mailNoRetry
 	mailRules
+	mailDead
 )
 
 // more returns the flags of version 2.
@@ -44,6 +45,7 @@ func (n *New) more() uint64 {
 		{n.Needs != Needs{}, mailNeeds},
 		{n.NoRetry, mailNoRetry},
 		{n.Rules != nil, mailRules},
+		{n.Dead != "", mailDead},
 	} {
 		if flag.on {
 			f |= flag.bit
@@ -119,6 +121,9 @@ func appendMore(b []byte, n *New) []byte {
 	if f&mailRules != 0 {
 		b = appendRules(b, n.Rules)
 	}
+	if f&mailDead != 0 {
+		b = appendText(b, n.Dead)
+	}
 	return b
 }
 
@@ -163,7 +168,7 @@ func (r *reader) readNew(n *New, version byte) {
 
 func (r *reader) readMore(n *New) {
 	f := r.uvarint()
-	r.bad = r.bad || f >= mailRules<<1
+	r.bad = r.bad || f >= mailDead<<1
 	if f&mailSerial != 0 {
 		n.SerialKey = r.text()
 		r.bad = r.bad || n.SerialKey == ""
@@ -183,5 +188,9 @@ func (r *reader) readMore(n *New) {
 	n.NoRetry = f&mailNoRetry != 0
 	if f&mailRules != 0 {
 		n.Rules = r.rules()
+	}
+	if f&mailDead != 0 {
+		n.Dead = r.text()
+		r.bad = r.bad || n.Dead == ""
 	}
 }

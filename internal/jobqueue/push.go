@@ -187,6 +187,9 @@ func (w *work) push(n *New, k *ruleKeys, waits []ident.Suffix) (Pushed, error) {
 		}
 	}
 	j := w.newJob(n)
+	if n.Dead != "" {
+		return w.deadOnArrival(j, r, cutText(n.Dead, MaxError), false), nil
+	}
 	var root *RootRecord
 	if j.Root.Signature != "" {
 		var end closing

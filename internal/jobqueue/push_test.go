@@ -23,6 +23,24 @@ func TestAPushedJobIsReadyWithItsBytes(t *testing.T) {
 	wantCounts(t, r, jobqueue.Counts{Ready: 1})
 }
 
+func TestAJobThatAnotherQueueGaveUpIsDeadFromTheStartAndCanBeRequeued(t *testing.T) {
+	r := newRig(t)
+	waiting := push(t, r, jobqueue.New{Key: "k"})
+	p := push(t, r, jobqueue.New{Key: "k", Root: jobqueue.Root{Signature: "s", Timestamp: "20260102030405"}, Dead: "it failed there", Payload: []byte("1")})
+	j := wantState(t, r, p.ID, jobqueue.Dead)
+	if j.LastError != "it failed there" || j.Died.IsZero() || p.State != jobqueue.Dead || !p.DuplicateOf.IsZero() {
+		t.Errorf("the record is %+v, the answer %+v", j, p)
+	}
+	wantCounts(t, r, jobqueue.Counts{Ready: 1, Dead: 1})
+	wantOrder(t, r, waiting.ID)
+	claim(t, r)
+	retry := &jobqueue.Retry{Wiki: links().Wiki, ID: p.ID}
+	if err := r.Do(retry); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, r, p.ID, jobqueue.Ready)
+}
+
 func TestBandsAndSequenceOrderReadyJobs(t *testing.T) {
 	r := newRig(t)
 	bulk := push(t, r, jobqueue.New{Band: jobqueue.Bulk})

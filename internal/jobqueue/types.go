@@ -163,6 +163,7 @@ type New struct {
 	Cause     *Cause
 	Needs     Needs
 	NoRetry   bool
+	Dead      string // why the job is dead from the start: another queue had given it up; "": it is not
 	Rules     *Rules // nil: the zero value
 	// MaxPending refuses the Push when more jobs than this would wait in the pair; 0: no bound. It
 	// does not travel by mail: what was acknowledged cannot be refused.
