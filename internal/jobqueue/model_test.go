@@ -20,6 +20,7 @@ type model struct {
 	roots   map[string]modelRoot // by pair and signature
 	sources map[string][]modelSource
 	ended   map[ident.Suffix]jobqueue.State
+	modelLines
 }
 
 type modelJob struct {
@@ -28,13 +29,26 @@ type modelJob struct {
 	seq, enq       uint64
 	due            time.Time
 	tries, crashes int
+
+	once    bool
+	mode    jobqueue.Dedup
+	pause   time.Duration // of a debounce, or the window
+	first   time.Time     // of a debounce
+	chained bool
+	waited  bool
+	missing int
 }
 
-type modelClaim struct{ stored, orderly, keyTaken bool }
+type modelClaim struct {
+	stored, orderly, keyTaken, cancelled, waited bool
+	exclusive                                    bool
+	deadline                                     time.Time
+}
 
 type modelRoot struct {
 	timestamp string
 	minEnq    uint64
+	cancelled bool
 }
 
 type modelSource struct {
@@ -47,6 +61,7 @@ func newModel(now time.Time) *model {
 	return &model{
 		now: now, jobs: map[ident.Suffix]modelJob{}, claims: map[ident.Suffix]modelClaim{},
 		roots: map[string]modelRoot{}, sources: map[string][]modelSource{}, ended: map[ident.Suffix]jobqueue.State{},
+		modelLines: newModelLines(),
 	}
 }
 
@@ -55,6 +70,7 @@ func (m *model) clone() *model {
 	c := *m
 	c.jobs, c.claims, c.roots = maps.Clone(m.jobs), maps.Clone(m.claims), maps.Clone(m.roots)
 	c.sources, c.ended = maps.Clone(m.sources), maps.Clone(m.ended)
+	c.modelLines = m.modelLines.clone()
 	return &c
 }
 
@@ -65,59 +81,45 @@ func (m *model) number() uint64 {
 
 func rootName(j *modelJob) string { return j.Wiki + "|" + j.Queue + "|" + j.Root.Signature }
 
-func (m *model) older(j *modelJob) bool {
-	if j.Root.Signature == "" {
-		return false
-	}
+func (m *model) root(j *modelJob) (modelRoot, bool) {
 	r, ok := m.roots[rootName(j)]
-	return ok && (j.Root.Timestamp < r.timestamp || j.Root.Timestamp == r.timestamp && j.enq < r.minEnq)
+	return r, ok && j.Root.Signature != ""
 }
+
+// ends tells how a job ends instead of being begun.
+func (m *model) ends(j *modelJob) (jobqueue.State, bool) {
+	if m.purged(j) {
+		return jobqueue.Cancelled, true
+	}
+	if r, ok := m.root(j); ok {
+		switch {
+		case r.cancelled && j.Root.Timestamp <= r.timestamp:
+			return jobqueue.Cancelled, true
+		case j.Root.Timestamp < r.timestamp || j.Root.Timestamp == r.timestamp && j.enq < r.minEnq:
+			return jobqueue.Superseded, true
+		}
+	}
+	return jobqueue.Expired, m.expired(j)
+}
+
+func (m *model) expired(j *modelJob) bool { return !j.ExpireAt.IsZero() && !m.now.Before(j.ExpireAt) }
 
 func (m *model) waits(id ident.Suffix) bool {
 	j, ok := m.jobs[id]
 	_, claimed := m.claims[id]
-	return ok && !claimed && (j.state == jobqueue.Ready || j.state == jobqueue.Delayed)
+	return ok && !claimed && (j.state == jobqueue.Ready || j.state == jobqueue.Delayed || j.state == jobqueue.Blocked)
 }
 
+// end ends a job's life, and lets go on what hangs on it.
 func (m *model) end(id ident.Suffix, s jobqueue.State) {
+	j := m.jobs[id]
 	delete(m.jobs, id)
 	delete(m.claims, id)
 	m.ended[id] = s
-}
-
-func (m *model) push(n jobqueue.New) jobqueue.Pushed {
-	if n.Source.Name != "" {
-		name, bucket := n.Wiki+"|"+n.Source.Name, m.now.UnixMilli()/(12*time.Hour).Milliseconds()
-		for _, s := range m.sources[name] {
-			if s.hash == n.Source.Hash && bucket-s.bucket < 3 {
-				return jobqueue.Pushed{ID: s.id, Repeated: true}
-			}
-		}
-		m.sources[name] = append(slices.Clone(m.sources[name]), modelSource{n.Source.Hash, n.ID, bucket})
+	m.leave(&j)
+	if j.waited && s != jobqueue.Duplicate {
+		m.later(modelItem{id: id, how: s})
 	}
-	if !n.RunAt.After(m.now) {
-		n.RunAt = time.Time{}
-	}
-	j := modelJob{New: n, enq: m.number()}
-	if n.Root.Signature != "" {
-		r, ok := m.roots[rootName(&j)]
-		switch {
-		case ok && r.timestamp > n.Root.Timestamp:
-			m.ended[n.ID] = jobqueue.Superseded
-			return jobqueue.Pushed{ID: n.ID, State: jobqueue.Superseded}
-		case !ok || r.timestamp < n.Root.Timestamp:
-			m.roots[rootName(&j)] = modelRoot{timestamp: n.Root.Timestamp}
-		case n.Root.IsRoot:
-			m.roots[rootName(&j)] = modelRoot{n.Root.Timestamp, j.enq}
-		}
-	}
-	if twin, ok := m.twin(&j); ok {
-		m.merge(twin, j, firstOf(m.jobs[twin].RunAt, n.RunAt))
-		m.ended[n.ID] = jobqueue.Duplicate
-		return jobqueue.Pushed{ID: n.ID, State: jobqueue.Duplicate, DuplicateOf: twin}
-	}
-	m.place(j, n.RunAt)
-	return jobqueue.Pushed{ID: n.ID, State: m.jobs[n.ID].state}
 }
 
 // twin finds the waiting job with the key of j, and settles who has the key otherwise.
@@ -130,8 +132,8 @@ func (m *model) twin(j *modelJob) (ident.Suffix, bool) {
 			continue
 		}
 		if c, claimed := m.claims[id]; claimed {
-			m.claims[id] = modelClaim{stored: c.stored || !c.keyTaken, orderly: c.orderly, keyTaken: true}
-			if c.keyTaken {
+			if !c.keyTaken {
+				c.stored, c.keyTaken = true, true
 				m.claims[id] = c
 			}
 			continue
@@ -139,11 +141,17 @@ func (m *model) twin(j *modelJob) (ident.Suffix, bool) {
 		if !m.waits(id) {
 			continue
 		}
-		if m.older(&other) {
-			m.end(id, jobqueue.Superseded)
+		if state, ended := m.ends(&other); ended {
+			m.end(id, state)
 			continue
 		}
 		return id, true
+	}
+	w, ok := m.windows[keyName(j)]
+	delete(m.windows, keyName(j))
+	if ok && j.mode == jobqueue.DedupWindow && m.now.Before(w.until) {
+		m.windows[keyName(j)] = w
+		return w.id, true
 	}
 	return ident.Suffix{}, false
 }
@@ -158,15 +166,10 @@ func firstOf(a, b time.Time) time.Time {
 func (m *model) merge(twin ident.Suffix, j modelJob, due time.Time) {
 	t := m.jobs[twin]
 	newer := j.enq > t.enq
-	switch {
-	case t.Root.Signature == "" || j.Root.Signature == "":
-		t.Root = jobqueue.Root{}
-	case j.Root.Timestamp > t.Root.Timestamp || j.Root.Timestamp == t.Root.Timestamp && newer:
-		t.Root = j.Root
-	}
+	t.Root = newerRoot(t.Root, j.Root, newer)
 	t.RunAt = firstOf(t.RunAt, j.RunAt)
 	if newer {
-		t.Payload, t.RequestID, t.enq = j.Payload, j.RequestID, j.enq
+		t.Payload, t.RequestID, t.enq, t.ExpireAt = j.Payload, j.RequestID, j.enq, lastOf(t.ExpireAt, j.ExpireAt)
 	}
 	if j.Band < t.Band {
 		t.Band = j.Band
@@ -183,10 +186,15 @@ func (m *model) merge(twin ident.Suffix, j modelJob, due time.Time) {
 	m.jobs[twin] = t
 }
 
-// place has a job wait until due.
+// place has a job wait until due, or for its turn.
 func (m *model) place(j modelJob, due time.Time) {
 	if due.After(m.now) {
+		if !j.ExpireAt.IsZero() && j.ExpireAt.Before(due) {
+			due = j.ExpireAt
+		}
 		j.state, j.due, j.seq = jobqueue.Delayed, due, 0
+	} else if j.SerialKey != "" && !j.chained && !m.join(&j) {
+		j.state, j.due, j.seq = jobqueue.Blocked, time.Time{}, m.number()
 	} else {
 		j.state, j.due, j.seq = jobqueue.Ready, time.Time{}, m.number()
 	}
@@ -195,32 +203,58 @@ func (m *model) place(j modelJob, due time.Time) {
 
 // rest has a job wait again, after all rules.
 func (m *model) rest(j modelJob, due time.Time) {
-	if m.older(&j) {
-		m.end(j.ID, jobqueue.Superseded)
+	m.jobs[j.ID] = j
+	if state, ended := m.ends(&j); ended {
+		m.end(j.ID, state)
 		return
 	}
-	if twin, ok := m.twin(&j); ok {
+	delete(m.jobs, j.ID)
+	twin, ok := m.twin(&j)
+	m.jobs[j.ID] = j
+	if !ok {
+		m.place(j, due)
+		return
+	}
+	if t, waits := m.jobs[twin]; waits {
+		if j.waited {
+			m.handOver(j.ID, &t)
+			m.jobs[twin] = t
+		}
+		if t.mode == jobqueue.DedupReplace || t.mode == jobqueue.DedupDebounce {
+			due, j.RunAt = t.due, t.RunAt
+		}
 		m.merge(twin, j, due)
-		m.end(j.ID, jobqueue.Duplicate)
-		return
+	} else if j.waited {
+		m.later(modelItem{id: j.ID, how: jobqueue.Done})
 	}
-	m.place(j, due)
+	m.end(j.ID, jobqueue.Duplicate)
 }
 
 func (m *model) finish(id ident.Suffix, o jobqueue.Outcome) {
 	j, c := m.jobs[id], m.claims[id]
 	delete(m.claims, id)
-	switch o {
-	case jobqueue.OutcomeDone:
+	j.waited = j.waited || c.waited
+	switch {
+	case o == jobqueue.OutcomeDone:
+		m.jobs[id] = j
+		if j.mode == jobqueue.DedupWindow && !c.keyTaken {
+			m.windows[keyName(&j)] = modelWindow{id, m.now.Add(j.pause)}
+		}
 		m.end(id, jobqueue.Done)
-	case jobqueue.OutcomeUncounted:
-		if c.stored {
+	case c.cancelled:
+		m.jobs[id] = j
+		m.end(id, jobqueue.Cancelled)
+	case o == jobqueue.OutcomeUncounted:
+		if c.stored || c.waited {
 			m.rest(j, time.Time{})
-		} else if m.older(&j) {
-			m.end(id, jobqueue.Superseded)
+		} else if state, ended := m.ends(&j); ended {
+			m.end(id, state)
 		}
 	default:
-		if j.tries++; o == jobqueue.OutcomePermanent || j.tries >= 3 {
+		if o == jobqueue.OutcomeCrash {
+			j.crashes++
+		}
+		if j.tries++; j.once || o == jobqueue.OutcomePermanent || j.tries >= 3 {
 			m.die(j)
 			return
 		}
@@ -229,6 +263,7 @@ func (m *model) finish(id ident.Suffix, o jobqueue.Outcome) {
 }
 
 func (m *model) die(j modelJob) {
+	m.leave(&j)
 	j.state, j.seq, j.due = jobqueue.Dead, m.number(), time.Time{}
 	m.jobs[j.ID] = j
 }
@@ -244,8 +279,9 @@ func (m *model) promote() {
 		return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.Wiki, b.Wiki), cmp.Compare(string(a.ID[:]), string(b.ID[:])))
 	})
 	for _, j := range due {
-		if m.older(&j) {
-			m.end(j.ID, jobqueue.Superseded)
+		j = m.jobs[j.ID]
+		if state, ended := m.ends(&j); ended {
+			m.end(j.ID, state)
 		} else {
 			m.place(j, time.Time{})
 		}
@@ -256,22 +292,30 @@ func (m *model) retry(id ident.Suffix) {
 	j := m.jobs[id]
 	if j.state == jobqueue.Dead {
 		j.tries, j.crashes = 0, 0
+		if m.expired(&j) {
+			j.ExpireAt = time.Time{}
+		}
+		j.enq = max(j.enq, m.purges[j.Pair])
 	}
 	j.RunAt = time.Time{}
-	delete(m.jobs, id) // a dead job is nobody's twin
 	m.rest(j, time.Time{})
 }
 
-func (m *model) supersede() {
-	for id, j := range m.jobs {
-		if _, claimed := m.claims[id]; !claimed && j.state == jobqueue.Ready && m.older(&j) {
-			m.end(id, jobqueue.Superseded)
+// drop ends the ready jobs that are not to be begun.
+func (m *model) drop(ids []ident.Suffix) {
+	for _, id := range ids {
+		j, ok := m.jobs[id]
+		if _, claimed := m.claims[id]; !ok || claimed || j.state != jobqueue.Ready {
+			continue
+		}
+		if state, ended := m.ends(&j); ended {
+			m.end(id, state)
 		}
 	}
 }
 
-// reopen returns the claims that are in the store, in the order of their keys.
-func (m *model) reopen() {
+// reopen returns the claims that are in the store, in the order of their keys, and reports which stay.
+func (m *model) reopen() (kept []ident.Suffix) {
 	var found []modelJob
 	for id, c := range m.claims {
 		if !c.stored {
@@ -285,15 +329,27 @@ func (m *model) reopen() {
 	})
 	for _, j := range found {
 		c := m.claims[j.ID]
+		if !c.cancelled && c.exclusive && c.deadline.After(m.now) {
+			c.waited = false
+			m.claims[j.ID] = c
+			kept = append(kept, j.ID)
+			continue
+		}
 		delete(m.claims, j.ID)
-		if !c.orderly {
-			j.tries++
+		switch {
+		case c.cancelled:
+			m.end(j.ID, jobqueue.Cancelled)
+			continue
+		case !c.orderly:
 			j.crashes++
-			if j.tries >= 3 {
+			fallthrough
+		case j.once:
+			if j.tries++; j.once || j.tries >= 3 {
 				m.die(j)
 				continue
 			}
 		}
 		m.rest(j, time.Time{})
 	}
+	return kept
 }

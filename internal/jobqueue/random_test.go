@@ -67,15 +67,23 @@ func (w *walk) step() {
 		w.say("advance %s", d)
 	case n < 80:
 		w.promote()
+	case n < 81:
+		w.pick("stop", func(p jobqueue.Pair, id ident.Suffix) partition.Command {
+			return &jobqueue.Cancel{Wiki: p.Wiki, ID: id, Running: true}
+		})
 	case n < 83:
 		w.pick("cancel", func(p jobqueue.Pair, id ident.Suffix) partition.Command {
 			return &jobqueue.Cancel{Wiki: p.Wiki, ID: id}
 		})
 	case n < 87:
 		w.pick("retry", func(p jobqueue.Pair, id ident.Suffix) partition.Command { return &jobqueue.Retry{Wiki: p.Wiki, ID: id} })
+	case n < 88:
+		w.drop()
 	case n < 89:
-		w.supersede()
-	case n < 91:
+		w.purge()
+	case n < 90:
+		w.cancelRoot()
+	case n < 92:
 		w.crash()
 	default:
 		w.commit()
@@ -118,6 +126,7 @@ func (w *walk) newJob() jobqueue.New {
 	if w.rng.IntN(4) == 0 {
 		n.RunAt = w.rig.Clock.Wall.Add(time.Duration(w.rng.IntN(5)-1) * 30 * time.Second)
 	}
+	w.hang(&n)
 	if w.rng.IntN(6) == 0 {
 		n.Source = jobqueue.Source{Name: fmt.Sprint("c", w.rng.IntN(20))}
 		if w.rng.IntN(2) == 1 {
@@ -127,6 +136,16 @@ func (w *walk) newJob() jobqueue.New {
 	return n
 }
 
+// ids returns the jobs that the model has, in their order.
+func (w *walk) ids() []ident.Suffix {
+	ids := make([]ident.Suffix, 0, len(w.m.jobs))
+	for id := range w.m.jobs {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b ident.Suffix) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}
+
 func (w *walk) push() {
 	c := &jobqueue.Push{}
 	for range 1 + w.rng.IntN(3) {
@@ -134,6 +153,7 @@ func (w *walk) push() {
 	}
 	w.apply(c)
 	for i, n := range c.Jobs {
+		w.m.created[n.ID] = w.m.now
 		want := w.m.push(n)
 		got := c.Results[i]
 		got.Flagged = false
@@ -142,6 +162,7 @@ func (w *walk) push() {
 			w.fail("push answers %+v, the model %+v", got, want)
 		}
 	}
+	w.m.settle()
 }
 
 // claim takes a ready job that the store shows, as a dispatcher does.
@@ -201,20 +222,7 @@ func (w *walk) finish() {
 		w.say("finish %s %s", e.Claim.Job.ID, e.Outcome)
 		w.m.finish(e.Claim.Job.ID, e.Outcome)
 	}
-}
-
-// cursors says where the first job waits, as a dispatcher knows it.
-func (w *walk) cursors() []jobqueue.Cursor {
-	var out []jobqueue.Cursor
-	for band := range jobqueue.Band(jobqueue.Bands) {
-		for _, e := range w.rig.Ready(links()) {
-			if e.Band == band && w.rig.Mem().Running(e.ID) == nil {
-				out = append(out, jobqueue.Cursor{Pair: links(), Band: band, Seq: e.Seq})
-				break
-			}
-		}
-	}
-	return out
+	w.m.settle()
 }
 
 func (w *walk) store() {
@@ -223,10 +231,14 @@ func (w *walk) store() {
 		return
 	}
 	orderly := w.rng.IntN(3) == 0
+	was := w.m.claims[c.Job.ID]
+	if !was.stored && w.rng.IntN(3) == 0 {
+		c.Exclusive, c.Deadline = true, w.rig.Clock.Wall.Add(time.Minute)
+	}
 	w.apply(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{c}, Orderly: orderly})
 	w.say("store %s orderly %t", c.Job.ID, orderly)
-	was := w.m.claims[c.Job.ID]
-	w.m.claims[c.Job.ID] = modelClaim{stored: true, orderly: was.orderly || orderly, keyTaken: was.keyTaken}
+	was.stored, was.orderly, was.exclusive, was.deadline = true, was.orderly || orderly, c.Exclusive, c.Deadline
+	w.m.claims[c.Job.ID] = was
 }
 
 func (w *walk) promote() {
@@ -234,22 +246,20 @@ func (w *walk) promote() {
 	w.say("promote")
 	w.apply(&jobqueue.Promote{Due: w.rig.Due()})
 	w.m.promote()
+	w.m.settle()
 }
 
 // pick applies a command to any job; the model tells whether it may succeed.
 func (w *walk) pick(what string, command func(jobqueue.Pair, ident.Suffix) partition.Command) {
-	ids := make([]ident.Suffix, 0, len(w.m.jobs))
-	for id := range w.m.jobs {
-		ids = append(ids, id)
-	}
+	ids := w.ids()
 	if len(ids) == 0 {
 		return
 	}
-	slices.SortFunc(ids, func(a, b ident.Suffix) int { return bytes.Compare(a[:], b[:]) })
 	id := ids[w.rng.IntN(len(ids))]
 	j := w.m.jobs[id]
 	_, claimed := w.m.claims[id]
-	allowed := !claimed && (what == "cancel" && j.state != jobqueue.Dead || what == "retry" && j.state != jobqueue.Ready)
+	allowed := !claimed && (what == "cancel" && j.state != jobqueue.Dead || what == "retry" && j.state != jobqueue.Ready && j.state != jobqueue.Blocked) ||
+		what == "stop" && (claimed || j.state != jobqueue.Dead)
 	err := w.rig.Apply(command(j.Pair, id))
 	w.say("%s %s: %v", what, id, err)
 	if (err == nil) != allowed {
@@ -257,24 +267,18 @@ func (w *walk) pick(what string, command func(jobqueue.Pair, ident.Suffix) parti
 	}
 	switch {
 	case !allowed:
-	case what == "cancel":
+	case what == "stop" && claimed:
+		w.m.stop(id)
+	case what == "cancel" || what == "stop":
 		w.m.end(id, jobqueue.Cancelled)
 	default:
 		w.m.retry(id)
 	}
+	w.m.settle()
 }
 
-func (w *walk) supersede() {
-	w.commit()
-	c := &jobqueue.Drop{}
-	for _, p := range []jobqueue.Pair{links(), {Wiki: "aawiki", Queue: "other"}} {
-		for _, e := range w.rig.Ready(p) {
-			c.Jobs = append(c.Jobs, jobqueue.Place{Pair: p, ID: e.ID, Seq: e.Seq})
-		}
-	}
-	w.say("supersede")
-	w.apply(c)
-	w.m.supersede()
+func (w *walk) pairs() []jobqueue.Pair {
+	return []jobqueue.Pair{links(), {Wiki: "aawiki", Queue: "other"}}
 }
 
 func (w *walk) crash() {
@@ -283,14 +287,23 @@ func (w *walk) crash() {
 	w.m = w.committed.clone()
 	w.m.now = now
 	w.rig.Reopen()
-	w.m.reopen()
 	w.claims = map[ident.Suffix]*jobqueue.Claim{}
+	for _, id := range w.m.reopen() {
+		c := w.rig.Mem().Running(id)
+		if c == nil || !c.Kept() {
+			w.fail("the claim of job %s is gone: %+v", id, c)
+		}
+		w.claims[id] = c
+	}
+	w.m.settle()
+	w.m.deliver()
 	w.committed = w.m.clone()
 	w.compare()
 }
 
 func (w *walk) commit() {
 	w.rig.Commit()
+	w.m.deliver()
 	w.committed = w.m.clone()
 	w.compare()
 }
@@ -320,6 +333,10 @@ func (w *walk) compare() {
 		switch {
 		case claimed:
 			c.Running++
+		case w.m.waits(id) && w.m.purged(&j):
+			c.Sweeping++
+		case j.state == jobqueue.Blocked:
+			c.Blocked++
 		case j.state == jobqueue.Ready:
 			c.Ready++
 		case j.state == jobqueue.Delayed:
@@ -339,7 +356,7 @@ func (w *walk) compare() {
 	if diff := cmp.Diff(want, got); diff != "" {
 		w.fail("jobs (-model +store):\n%s", diff)
 	}
-	for _, p := range []jobqueue.Pair{links(), {Wiki: "aawiki", Queue: "other"}} {
+	for _, p := range w.pairs() {
 		if got := w.rig.Mem().Counts(p, w.rig.Pair(p).Counts); got != counts[p] {
 			w.fail("counts of %v are %+v, the model has %+v", p, got, counts[p])
 		}
@@ -351,7 +368,7 @@ func (w *walk) compareOrder(p jobqueue.Pair) {
 	w.t.Helper()
 	var want []modelJob
 	for id, j := range w.m.jobs {
-		if j.Pair == p && j.state == jobqueue.Ready && !w.m.claims[id].stored {
+		if j.Pair == p && j.state == jobqueue.Ready && !w.m.claims[id].stored && !w.m.purged(&j) {
 			want = append(want, j)
 		}
 	}
