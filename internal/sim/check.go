@@ -54,6 +54,8 @@ type scan struct {
 	sent     map[laneName]uint64 // last message sent, as the sender has it
 	families map[string]int
 	ofQueue  map[string]bool
+	windows  map[string]int // of done jobs: 1: a twin key, 2: its expiry, 3: both
+	lines    lines
 
 	laneOrder []laneName
 	accounts  []int64
@@ -68,6 +70,7 @@ func (w *world) read() *scan {
 		counts: map[jobqueue.Pair]*jobqueue.Counts{}, pairs: map[jobqueue.Pair]jobqueue.PairInfo{},
 		twins: map[twinName]jobName{}, seqs: map[grant]jobName{}, dead: map[jobName]bool{}, roots: map[string]int{},
 		blobs: map[jobName]int{}, lanes: map[laneName]*laneScan{}, sent: map[laneName]uint64{}, families: map[string]int{}, ofQueue: map[string]bool{},
+		windows: map[string]int{}, lines: newLines(),
 		applied: map[uint64]struct{}{},
 	}
 	names := map[partition.FamilyID]string{}
@@ -127,6 +130,11 @@ func (s *scan) entry(e kv.Entry) {
 		if d, err = jobqueue.DecodeRunning(e); err == nil {
 			s.place(p, jobName{d.Pair.Wiki, d.ID}, fmt.Sprintf("ready %d %d", d.Band, d.Seq), jobqueue.Running, d.Seq)
 		}
+	case jobqueue.FamBlocked:
+		var d jobqueue.BlockedEntry
+		if d, err = jobqueue.DecodeBlocked(e); err == nil {
+			s.place(p, jobName{wiki, d.ID}, fmt.Sprintf("blocked %d", d.Seq), jobqueue.Blocked, d.Seq)
+		}
 	case jobqueue.FamDead:
 		id, seq, deadErr := jobqueue.DecodeDead(e)
 		err = deadErr
@@ -141,8 +149,20 @@ func (s *scan) other(p partition.ID, wiki string, f partition.FamilyID, rest []b
 	switch f {
 	case jobqueue.FamTwin:
 		queue, hash, ok := tuple.TakeString(rest)
-		s.w.require(ok && len(hash) == 16 && len(e.Value) == 16, "values can be read", "twin key %x", e.Key)
-		s.twins[twinName{jobqueue.Pair{Wiki: wiki, Queue: queue}, [16]byte(hash)}] = jobName{wiki, ident.Suffix(e.Value)}
+		t, err := jobqueue.DecodeTwin(e.Value)
+		s.w.require(ok && len(hash) == 16 && err == nil, "values can be read", "twin key %x", e.Key)
+		if !t.Until.IsZero() {
+			s.windows[wiki+"\x00"+string(rest)]++
+			return
+		}
+		s.twins[twinName{jobqueue.Pair{Wiki: wiki, Queue: queue}, [16]byte(hash)}] = jobName{wiki, t.ID}
+	case jobqueue.FamTwinExpiry:
+		_, more, _ := tuple.TakeInt64(rest)
+		name, more, _ := tuple.TakeString(more)
+		s.windows[name+"\x00"+string(more)] |= 2
+	case jobqueue.FamChain, jobqueue.FamLink, jobqueue.FamWaiters, jobqueue.FamMissing:
+		err := s.lines.entry(wiki, f, rest, e)
+		s.w.require(err == nil, "values can be read", "%v", err)
 	case jobqueue.FamDeadExpiry:
 		_, more, _ := tuple.TakeInt64(rest)
 		name, more, _ := tuple.TakeString(more)
@@ -206,12 +226,16 @@ func (s *scan) place(p partition.ID, n jobName, place string, kind jobqueue.Stat
 		c = &jobqueue.Counts{}
 		s.counts[j.Pair] = c
 	}
-	switch kind {
-	case jobqueue.Ready:
+	switch {
+	case kind != jobqueue.Running && kind != jobqueue.Dead && j.Enq < s.pairs[j.Pair].PurgedBefore:
+		c.Sweeping++
+	case kind == jobqueue.Ready:
 		c.Ready++
-	case jobqueue.Delayed:
+	case kind == jobqueue.Delayed:
 		c.Delayed++
-	case jobqueue.Running:
+	case kind == jobqueue.Blocked:
+		c.Blocked++
+	case kind == jobqueue.Running:
 		c.Running++
 	default:
 		c.Dead++
@@ -225,6 +249,10 @@ func (w *world) checkStore() *scan {
 	s.checkTwins()
 	s.checkPairs()
 	s.checkLanes()
+	s.checkLines()
+	for twin, have := range s.windows {
+		w.require(have&1 == 0 || have == 3, "a done twin's key has its expiry", "%q: %d", twin, have)
+	}
 	for root, have := range s.roots {
 		w.require(have == 3, "a root has its expiry", "%q: %d", root, have)
 	}
@@ -241,6 +269,8 @@ func (s *scan) checkJobs() {
 			want = fmt.Sprintf("ready %d %d", j.Band, j.Seq)
 		case jobqueue.Delayed:
 			want = fmt.Sprintf("delayed %d", j.Due.UnixMilli())
+		case jobqueue.Blocked:
+			want = fmt.Sprintf("blocked %d", j.Seq)
 		default:
 			want = fmt.Sprintf("dead %d", j.Seq)
 		}
@@ -279,7 +309,7 @@ func (s *scan) checkPairs() {
 	}
 	for _, n := range s.order {
 		j := s.jobs[n]
-		if s.kinds[n] == jobqueue.Ready {
+		if s.kinds[n] == jobqueue.Ready && j.Enq >= s.pairs[j.Pair].PurgedBefore {
 			cursor := s.pairs[j.Pair].Cursor[j.Band]
 			s.w.require(j.Seq >= cursor, "no ready job is before the cursor", "job %s at %d, cursor %d", n.id, j.Seq, cursor)
 		}

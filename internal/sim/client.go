@@ -31,7 +31,7 @@ type pushed struct {
 	call      *clientCall
 	mailed    bool
 	result    jobqueue.Pushed // when acknowledged and not mailed
-	cancelled bool            // a Cancel was acknowledged
+	cancelled bool            // a Cancel was acknowledged, of a job that waited
 	unknown   bool            // a Cancel of it answered that there is no such job
 }
 
@@ -95,8 +95,10 @@ func (w *world) work(every time.Duration) {
 	switch r := w.rng.IntN(100); {
 	case r < 60:
 		w.push(w.drawJobs(), 4)
-	case r < 70:
+	case r < 69:
 		w.cancelJob()
+	case r < 70:
+		w.endMany()
 	case r < 78:
 		w.retryJob()
 	default:
@@ -155,6 +157,7 @@ func (w *world) drawJob(wiki string) jobqueue.New {
 	if w.chance(0.3) {
 		j.RequestID = fmt.Sprintf("request %d", w.rng.IntN(20))
 	}
+	w.hang(&j)
 	j.Payload = fmt.Appendf(nil, "payload %d", w.rng.Uint64()%1000)
 	return j
 }
@@ -256,13 +259,14 @@ func (w *world) cancelJob() {
 		return
 	}
 	knew := x.call.acked() && !x.mailed && !x.result.Repeated
+	c := &jobqueue.Cancel{Wiki: x.new.Wiki, ID: x.new.ID, Running: w.chance(0.5)}
 	_, done := w.call(n, "cancel", func(err error, _ bool) {
-		x.cancelled = x.cancelled || err == nil
+		x.cancelled = x.cancelled || err == nil && !c.Stopping
 		x.unknown = x.unknown || knew && err != nil && fault.KindOf(err) == fault.NotFound
 	})
 	n.input(func(now partition.Now) {
 		n.m.Submit(now, partition.Of(x.new.Wiki), &partition.Call{
-			Wiki: x.new.Wiki, Command: &jobqueue.Cancel{Wiki: x.new.Wiki, ID: x.new.ID}, Done: done,
+			Wiki: x.new.Wiki, Command: c, Done: done,
 		})
 	})
 }

@@ -33,20 +33,21 @@
 //   - It has one commit in flight; it sends a batch again unchanged until it knows the outcome.
 //   - Effects and answers come only after their batch was applied.
 //   - A job starts only where the store says that this session owns the partition, under that epoch,
-//     and only when its record is there and ready; never twice under one epoch.
+//     and only when its record is there and ready; never twice under one epoch, and never beside another
+//     of its serial key.
 //   - No limit of concurrency is exceeded.
 //   - Nothing is poisoned, refused or repaired that the simulation did not break itself, and no
 //     caller sees an internal error or two answers.
 //
 // Every few thousand events, and at the end, of the whole store:
 //
-//   - Records, places, claims, twins, roots and counts of the job queue agree.
+//   - Records, places, claims, twins, roots, chains, waits and counts of the job queue agree.
 //   - Lanes have no gaps; amounts of the ledger, those in the mail included, add up to zero.
 //
 // At the end:
 //
-//   - Every partition is owned and open, in even shares; every call is answered; nothing waits, runs
-//     or lies in a lane; lanes of dead sessions are gone.
+//   - Every partition is owned and open, in even shares; every call is answered; nothing waits, but for
+//     dead jobs, runs or lies in a lane; lanes of dead sessions are gone.
 //   - Every acknowledged job is in exactly one place: a dead record, or history. What was refused is
 //     nowhere. A client id has one job.
 //   - What is done was reported done by a worker, after everything that was merged into it came.
@@ -68,4 +69,5 @@
 //	worker.go   attempts                  ledger.go   the domain of the simulation
 //	watch.go    checks of each commit     check.go    checks of the whole store
 //	settle.go   heal, liveness            account.go  the account of every job
+//	hang.go     rules, chains, waits      lines.go    checks of chains and waits
 package sim

@@ -117,8 +117,9 @@ func (w *world) unrest() string {
 
 // unrest says what of the store has to go yet.
 func (s *scan) unrest(w *world) string {
+	stuck := s.stuck()
 	for _, n := range s.order {
-		if s.kinds[n] != jobqueue.Dead {
+		if s.kinds[n] != jobqueue.Dead && !stuck[n] {
 			return fmt.Sprintf("job %s of %s is %s", n.id, n.wiki, s.kinds[n])
 		}
 	}
@@ -144,6 +145,9 @@ func (w *world) expireAll(times int) {
 	w.after(time.Second, func() { w.sweepAll(times, 60) })
 }
 
+// anyMail reports whether a partition has something left to do.
+func (w *world) anyMail() bool { return w.read().unrest(w) != "" }
+
 func (w *world) sweepAll(times, tries int) {
 	w.require(tries > 0, "sweeping ends", "keys are left after 60 rounds")
 	left := 0
@@ -167,7 +171,7 @@ func (w *world) sweepAll(times, tries int) {
 			}
 		}
 	}
-	if left > 0 {
+	if left > 0 || w.anyMail() {
 		w.after(time.Second, func() { w.sweepAll(times, tries-1) })
 		return
 	}

@@ -199,6 +199,8 @@ func inWords(e any) string {
 		return fmt.Sprintf("job %s is gone from %d, settles %t", e.ID, e.Seq, e.Settles)
 	case jobqueue.Finished:
 		return fmt.Sprintf("job %s is %s, settles %t", e.ID, e.State, e.Settles)
+	case jobqueue.BecameBlocked:
+		return fmt.Sprintf("job %s is blocked, settles %t", e.ID, e.Settles)
 	case jobqueue.BecameDelayed:
 		return fmt.Sprintf("job %s is delayed, settles %t", e.ID, e.Settles)
 	default:

@@ -177,6 +177,8 @@ func (n *simNode) checkStart(s *dispatch.Start) {
 	for i, j := range s.Jobs {
 		for _, other := range n.running {
 			for k, o := range other.start.Jobs {
+				w.require(j.SerialKey == "" || o.SerialKey != j.SerialKey || o.Pair != j.Pair || other.start.Work.Fence != s.Work.Fence || other.reported[k],
+					"one job of a serial key runs at a time", "jobs %s and %s of %v", o.ID, j.ID, j.Pair)
 				w.require(o.ID != j.ID || other.start.Work.Fence != s.Work.Fence || other.reported[k], "a job runs once under an epoch", "job %s of attempts %d and %d", j.ID, other.start.Attempt, s.Attempt)
 			}
 		}
