@@ -128,6 +128,9 @@ func (w *work) end(c *Claim, e *Ended) {
 		outcome = OutcomeOrderly
 	}
 	once := c.AtMostOnce || c.Job.AtMostOnce
+	if outcome == OutcomeUncounted && once && c.orderly {
+		outcome = OutcomeOrderly // it was cut short by the stop that had marked it, so it had begun
+	}
 	switch {
 	case outcome == OutcomeDone:
 		w.endDone(c, e)

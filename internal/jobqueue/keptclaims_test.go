@@ -30,6 +30,11 @@ func TestAJobThatRunsAtMostOnceIsDeadAfterAnyAttemptThatMayHaveBegun(t *testing.
 			r.Must(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{c}, Orderly: true})
 			r.Reopen()
 		},
+		"marked, and uncounted": func(t *testing.T, r *jobqueuetest.Rig, c *jobqueue.Claim) {
+			t.Helper()
+			r.Must(&jobqueue.StoreClaims{Claims: []*jobqueue.Claim{c}, Orderly: true})
+			finish(t, r, c, jobqueue.OutcomeUncounted)
+		},
 		"cut short": func(t *testing.T, r *jobqueuetest.Rig, c *jobqueue.Claim) {
 			t.Helper()
 			finish(t, r, c, jobqueue.OutcomeOrderly)

@@ -244,7 +244,7 @@ func (m *model) finish(id ident.Suffix, o jobqueue.Outcome) {
 	case c.cancelled:
 		m.jobs[id] = j
 		m.end(id, jobqueue.Cancelled)
-	case o == jobqueue.OutcomeUncounted:
+	case o == jobqueue.OutcomeUncounted && (!j.once || !c.orderly):
 		if c.stored || c.waited {
 			m.rest(j, time.Time{})
 		} else if state, ended := m.ends(&j); ended {
