@@ -110,6 +110,7 @@ type JobAction struct {
 	ID          string `json:"id"`
 	State       string `json:"state"`                  // the job's state now
 	DuplicateOf string `json:"duplicate_of,omitempty"` // retried, it met a waiting twin
+	Stopping    bool   `json:"stopping,omitempty"`     // cancelled, it runs and is being stopped
 }
 
 // NewJob is a job to be pushed.

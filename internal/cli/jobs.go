@@ -231,7 +231,7 @@ func (a *app) jobsRetry() *cobra.Command {
 }
 
 func (a *app) jobsCancel() *cobra.Command {
-	return a.act("cancel", "End jobs that wait", (*client.Client).Cancel)
+	return a.act("cancel", "End jobs that wait, and stop those that run", (*client.Client).Cancel)
 }
 
 // act returns a command that does one thing to each of several jobs. One that fails does not keep the
@@ -279,6 +279,9 @@ func (a *app) act(verb, short string, do func(*client.Client, context.Context, s
 func acted(a api.JobAction) string {
 	if a.DuplicateOf != "" {
 		return "merged into " + a.DuplicateOf
+	}
+	if a.Stopping {
+		return "is being stopped"
 	}
 	return a.State
 }

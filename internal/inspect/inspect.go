@@ -125,15 +125,18 @@ func (i *Inspector) Retry(ctx context.Context, id string) (api.JobAction, error)
 	return out, nil
 }
 
-// Cancel ends a job that waits. Errors: NotFound, Conflict, Unavailable, Unknown.
+// Cancel ends a job that waits, or has one that runs be stopped. Errors: NotFound, Conflict, Unavailable, Unknown.
 func (i *Inspector) Cancel(ctx context.Context, id string) (api.JobAction, error) {
 	job, err := parseID(id)
 	if err != nil {
 		return api.JobAction{}, err
 	}
-	c := &jobqueue.Cancel{Wiki: job.Wiki, ID: job.Suffix}
+	c := &jobqueue.Cancel{Wiki: job.Wiki, ID: job.Suffix, Running: true}
 	if err := i.loop.Do(ctx, partition.Of(job.Wiki), job.Wiki, c); err != nil {
 		return api.JobAction{}, err
+	}
+	if c.Stopping {
+		return api.JobAction{ID: job.String(), State: api.StateRunning, Stopping: true}, nil
 	}
 	return api.JobAction{ID: job.String(), State: api.StateCancelled}, nil
 }

@@ -328,7 +328,7 @@ func TestAListHasPayloadsByteForByteWhereTheyAreAskedFor(t *testing.T) {
 }
 
 func TestDeadJobsAreRetriedAndWaitingOnesCancelled(t *testing.T) {
-	r := newRig(t, "fail")
+	r := newRig(t, "fail", "hang")
 	dead := r.push(jobqueue.New{Pair: jobqueue.Pair{Queue: "fail"}})
 	r.await(dead, api.StateDead)
 	if _, err := r.Cancel(t.Context(), dead); fault.KindOf(err) != fault.Conflict {
@@ -344,6 +344,12 @@ func TestDeadJobsAreRetriedAndWaitingOnesCancelled(t *testing.T) {
 		t.Errorf("Cancel = %+v, %v", a, err)
 	}
 	r.await(wait, api.StateCancelled)
+	runs := r.push(jobqueue.New{Pair: jobqueue.Pair{Queue: "hang"}})
+	r.await(runs, api.StateRunning)
+	if a, err := r.Cancel(t.Context(), runs); err != nil || a.State != api.StateRunning || !a.Stopping {
+		t.Errorf("Cancel of a running job = %+v, %v", a, err)
+	}
+	r.await(runs, api.StateCancelled)
 	for _, id := range []string{wait, "aawiki." + strings.Repeat("0", 26)} {
 		if _, err := r.Retry(t.Context(), id); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("Retry of %s = %v, want not found", id, err)
