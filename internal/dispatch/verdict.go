@@ -33,11 +33,17 @@ func (q *QueuePolicy) judge(r runner.Result) runner.Result {
 }
 
 // matches reports whether a class of failure is in a list. The word error stands for whatever the target
-// itself reported: all but a time-out, a connection that broke, and a crash.
+// itself reported: all but a time-out, a connection that broke, and a crash. An exception may be named
+// without its namespace, and is a status 500 too, as which EventBus answers it.
 func matches(list []string, class string) bool {
+	exception, threw := strings.CutPrefix(class, runner.ClassException)
+	if threw && matches(list, "500") {
+		return true
+	}
 	for _, word := range list {
+		named, isException := strings.CutPrefix(word, runner.ClassException)
 		switch {
-		case word == class:
+		case word == class, threw && isException && strings.HasSuffix(exception, `\`+named):
 			return true
 		case word == runner.ClassError:
 			if class != runner.ClassTimeout && class != runner.ClassConnection && class != runner.ClassCrash {

@@ -17,6 +17,20 @@ func Hold(why string) Result {
 	return Result{Outcome: jobqueue.OutcomeUncounted, Error: why, Hold: why}
 }
 
+// HoldDB is Hold for a reason that the wiki's whole database section may share: read-only, replicas that
+// lag, a server that cannot be reached.
+func HoldDB(why string) Result {
+	r := Hold(why)
+	r.Scope = ScopeDB
+	return r
+}
+
+// Classed gives a result its class of failure.
+func Classed(r Result, class string) Result {
+	r.Class = class
+	return r
+}
+
 // Failed is the result of an attempt that counts.
 func Failed(why string) Result {
 	return Result{Outcome: jobqueue.OutcomeFailed, Error: Cut(why, jobqueue.MaxError)}

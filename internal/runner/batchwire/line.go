@@ -60,7 +60,7 @@ func (l *Line) Result() runner.Result {
 	case l.OK:
 		return runner.Done(why)
 	case l.ReadOnly:
-		return runner.Hold("the wiki is read-only" + runner.With(why))
+		return runner.HoldDB("the wiki is read-only" + runner.With(why))
 	case l.Permanent:
 		if why == "" {
 			why = "the wiki cannot make a job of this"
@@ -95,11 +95,11 @@ func (l *Line) Rest(results int) (Reach, runner.Result) {
 	said := runner.With(runner.Plain(l.Reason))
 	switch l.Stopped {
 	case StoppedReadOnly:
-		return All, runner.Hold("the wiki became read-only" + said)
+		return All, runner.HoldDB("the wiki became read-only" + said)
 	case StoppedLag:
-		return All, runner.Hold("the replicas of the wiki's database lag behind" + said)
+		return All, runner.HoldDB("the replicas of the wiki's database lag behind" + said)
 	case StoppedDatabase:
-		return All, runner.Hold("the wiki has lost the connection to its database" + said)
+		return All, runner.HoldDB("the wiki has lost the connection to its database" + said)
 	case StoppedRequest:
 		return First, runner.Permanent("the wiki cannot read this job" + said + ". Push it anew")
 	case "":

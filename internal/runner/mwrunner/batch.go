@@ -115,7 +115,7 @@ func (b *batch) send(ctx context.Context, parts []batchwire.Part) ending {
 	case errors.Is(outer.Err(), context.Canceled):
 		return ending{}
 	case err != nil && outer.Err() != nil:
-		return ending{verdict: verdict{reach: reachSuspect, result: failed(late(b.work))}}
+		return ending{verdict: verdict{reach: reachSuspect, result: timedOut(late(b.work))}}
 	}
 	a := answer{kind: Auwai, status: resp.StatusCode, header: resp.Header, body: text, now: b.client.now}
 	return ending{verdict: a.verdict()}

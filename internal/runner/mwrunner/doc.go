@@ -72,6 +72,13 @@
 //
 // Jobs that failed are said in the error of a done one: MediaWiki tries them again.
 //
+// # Classes and scopes
+//
+// A failure by an answer has its status as class, or the class of the exception that a 500 names; one
+// without is "timeout", "connection" (it broke off) or "crash" (PHP died). A wiki that is read-only,
+// lags, has lost its database or cannot be reached may share that with its database section: the hold
+// has the scope "db". What is wrong with the configuration concerns the wiki alone.
+//
 // # Invariants
 //
 //   - A payload reaches the wiki byte for byte.

@@ -39,9 +39,9 @@ func (c *Client) runEvent(ctx context.Context, wiki Wiki, w runner.Work) (res ru
 	case errors.Is(ctx.Err(), context.Canceled):
 		return runner.Result{}, false
 	case err != nil && ctx.Err() != nil:
-		return failed(late(w)), true
+		return timedOut(late(w)), true
 	case err != nil && resp.StatusCode == http.StatusOK:
-		return failed("the answer broke off: " + plain(err.Error())), true
+		return broke("the answer broke off: " + plain(err.Error())), true
 	case resp.StatusCode == http.StatusOK && !isReadOnly(resp.Header):
 		return done(body), true
 	}
@@ -56,7 +56,7 @@ func (c *Client) runEvent(ctx context.Context, wiki Wiki, w runner.Work) (res ru
 // calls exit() and a PHP that dies late answer 200 too.
 func eventDone(body []byte) runner.Result {
 	if len(body) == 0 {
-		return failed("the wiki answered 200 with an empty body: the job called exit(), or PHP died while running it")
+		return died("the wiki answered 200 with an empty body: the job called exit(), or PHP died while running it")
 	}
 	if len(body) > maxAnswer {
 		return failed("the wiki answered 200 with a body longer than any result of a job")

@@ -353,3 +353,40 @@ func TestAHugeEventArrivesWhole(t *testing.T) {
 		t.Errorf("%d bytes arrived, want %d", got, len(work.Jobs[0].Payload))
 	}
 }
+
+func TestFailuresHaveAClassAndHoldsAScope(t *testing.T) {
+	threw := `{"error":"Wikimedia\\Rdbms\\DBQueryError: no","message":"Internal Server Error"}`
+	for _, c := range []struct {
+		name   string
+		status int
+		body   string
+		class  string
+		scope  string
+	}{
+		{"not found", 404, "", "404", ""},
+		{"rate", 429, "", "429", ""},
+		{"threw", 500, threw, `exception:Wikimedia\Rdbms\DBQueryError`, ""},
+		{"returned false", 500, `{"message":"Internal Server Error","error":null}`, "500", ""},
+		{"said something else", 500, `{"error":"Some words: and more"}`, "500", ""},
+		{"gateway", 504, "", "504", ""},
+		{"empty 200", 200, "", runner.ClassCrash, ""},
+		{"status false", 200, `{"status":false}`, "", ""},
+		{"done", 200, `{"status":true}`, "", ""},
+		{"read-only", 423, "", "", runner.ScopeDB},
+		{"database read-only", 500, `{"error":"DBReadOnlyError: x"}`, "", runner.ScopeDB},
+	} {
+		wiki := serve(t, mwrunner.EventBus, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		})
+		got := run(t, newClient(t, farm(wiki)), mwrunner.EventBus, t.Context(), eventWork())["demowiki.J1"]
+		if got.Class != c.class || got.Scope != c.scope {
+			t.Errorf("%s: class %q, scope %q, want %q and %q", c.name, got.Class, got.Scope, c.class, c.scope)
+		}
+	}
+	nobody := serve(t, mwrunner.EventBus, nil)
+	nobody.URL = "http://127.0.0.1:1"
+	if got := run(t, newClient(t, farm(nobody)), mwrunner.EventBus, t.Context(), eventWork())["demowiki.J1"]; got.Scope != runner.ScopeDB || got.Hold == "" {
+		t.Errorf("a server that refuses connections: %+v, want a hold of the section", got)
+	}
+}

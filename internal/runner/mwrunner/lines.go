@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"auwai/internal/runner"
 	"auwai/internal/runner/batchwire"
 )
 
@@ -69,16 +70,16 @@ func (b *batch) complete(last batchwire.Line, parts []batchwire.Part, results in
 
 // broken judges an answer that ended without its last line.
 func (b *batch) broken(ctx context.Context, err error, tooLong bool, results int, stray string) ending {
-	suspect := func(why string) ending {
-		return ending{verdict: verdict{reach: reachSuspect, result: failed(why)}}
+	suspect := func(r runner.Result) ending {
+		return ending{verdict: verdict{reach: reachSuspect, result: r}}
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ending{}
 	case ctx.Err() != nil:
-		return suspect(late(b.work))
+		return suspect(timedOut(late(b.work)))
 	case tooLong || errors.Is(err, bufio.ErrTooLong):
-		return suspect("the wiki's answer is longer than any result of a job" + with(stray))
+		return suspect(failed("the wiki's answer is longer than any result of a job" + with(stray)))
 	}
 	why := "PHP died while running this job"
 	switch {
@@ -90,5 +91,5 @@ func (b *batch) broken(ctx context.Context, err error, tooLong bool, results int
 	if err != nil {
 		why += "; the connection broke: " + plain(err.Error())
 	}
-	return suspect(why)
+	return suspect(died(why))
 }

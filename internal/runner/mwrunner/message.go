@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"auwai/internal/runner"
 )
 
 // readAnswer reads at most maxAnswer bytes of a body and one more, by which a longer one is known.
@@ -38,6 +40,21 @@ func readMessage(body []byte) message {
 		m.main = translations["en"]
 	}
 	return m
+}
+
+// class returns the class of the exception that a job threw, as a class of failure; "" when the body
+// names none. MediaWiki writes "Name\Of\Class: text".
+func (m message) class() string {
+	name, _, ok := strings.Cut(m.detail, ": ")
+	if !ok || !strings.HasSuffix(name, "Error") && !strings.HasSuffix(name, "Exception") || strings.ContainsFunc(name, notInClass) {
+		return ""
+	}
+	return runner.ClassException + name
+}
+
+// notInClass reports whether a character cannot be in the name of a class of PHP.
+func notInClass(c rune) bool {
+	return c != '_' && c != '\\' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 }
 
 // orNull returns raw, or null when the field is absent.

@@ -121,11 +121,11 @@ func isHeaderText(text string) bool {
 func (u *unanswered) verdict(ctx context.Context, w runner.Work) verdict {
 	switch {
 	case !u.connected:
-		return verdict{reach: reachAll, result: hold(whyNoConnection(u.err))}
+		return verdict{reach: reachAll, result: holdDB(whyNoConnection(u.err))}
 	case ctx.Err() != nil:
-		return verdict{reach: reachSuspect, result: failed(late(w))}
+		return verdict{reach: reachSuspect, result: timedOut(late(w))}
 	}
-	return verdict{reach: reachSuspect, result: failed(
+	return verdict{reach: reachSuspect, result: broke(
 		"the connection closed without an answer, as it does when the PHP worker is killed: " + plain(u.err.Error()))}
 }
 

@@ -53,6 +53,6 @@ func rpcDone(body []byte) runner.Result {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return runner.Done("")
 	}
-	return failed("the runner script answered 200 and then a text, which it does when PHP died; a success is empty: " +
+	return died("the runner script answered 200 and then a text, which it does when PHP died; a success is empty: " +
 		quote([]byte(pageText(body))))
 }

@@ -70,11 +70,11 @@ func (c *Client) RunJobs(ctx context.Context, name string, q RunJobs) (ran Ran, 
 	case errors.Is(ctx.Err(), context.Canceled):
 		return Ran{}, runner.Result{}, false
 	case err != nil && ctx.Err() != nil:
-		res = failed(late(runner.Work{}))
+		res = timedOut(late(runner.Work{}))
 		res.Class = runner.ClassTimeout
 		return Ran{}, res, true
 	case err != nil && resp.StatusCode == http.StatusOK:
-		return Ran{}, failed("the answer broke off: " + plain(err.Error())), true
+		return Ran{}, broke("the answer broke off: " + plain(err.Error())), true
 	case resp.StatusCode == http.StatusOK:
 		ran, res = readRan(body, now)
 		return ran, res, true
@@ -112,7 +112,7 @@ func readRan(body []byte, now time.Time) (Ran, runner.Result) {
 		return Ran{}, failed("the wiki answered with more text than the results of jobs have")
 	}
 	if len(body) == 0 {
-		return Ran{}, failed("the wiki answered 200 with an empty body: a job called exit(), or PHP died")
+		return Ran{}, died("the wiki answered 200 with an empty body: a job called exit(), or PHP died")
 	}
 	var reply struct {
 		Jobs []struct {
@@ -161,11 +161,9 @@ func earliest(backoffs json.RawMessage, now time.Time) time.Time {
 func (r Ran) judge() (Ran, runner.Result) {
 	switch r.Reached {
 	case "read-only":
-		return r, hold("the wiki is read-only")
+		return r, holdDB("the wiki is read-only")
 	case "replica-lag-limit":
-		res := hold("the wiki's database replicas lag behind")
-		res.Scope = runner.ScopeDB
-		return r, res
+		return r, holdDB("the wiki's database replicas lag behind")
 	case "exception":
 		return r, failed("the wiki lost the connection to its database while it ran jobs" + with(r.FirstError))
 	case "none-possible":
@@ -188,7 +186,7 @@ func judgeRunJobs(status int, header http.Header, text string) runner.Result {
 	code := strconv.Itoa(status)
 	switch {
 	case status == http.StatusLocked, isReadOnly(header), strings.Contains(lower, "dbreadonlyerror"):
-		return hold("the wiki is read-only" + said)
+		return holdDB("the wiki is read-only" + said)
 	case status == http.StatusBadRequest && strings.Contains(lower, "signature"):
 		return hold("the wiki refuses the signature of the service's requests (400). Compare secret_file with $wgSecretKey, " +
 			"and both clocks; host may lead to another wiki" + said)

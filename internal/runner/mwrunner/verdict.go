@@ -49,6 +49,9 @@ type answer struct {
 func (a answer) verdict() verdict {
 	v := a.judge(readMessage(a.body))
 	v.status = a.status
+	if v.result.Outcome != jobqueue.OutcomeUncounted && v.result.Class == "" {
+		v.result.Class = strconv.Itoa(a.status)
+	}
 	if v.result.Outcome != jobqueue.OutcomePermanent {
 		v.result.RetryAfter = retryAfter(a.header, a.now)
 	}
@@ -59,9 +62,9 @@ func (a answer) judge(m message) verdict {
 	said := with(m.words())
 	switch {
 	case a.status == http.StatusLocked, isReadOnly(a.header):
-		return verdict{reach: reachAll, result: hold("the wiki is read-only" + said)}
+		return verdict{reach: reachAll, result: holdDB("the wiki is read-only" + said)}
 	case m.says("DBReadOnlyError"):
-		return verdict{reach: reachAll, result: hold("the wiki's database is read-only" + said)}
+		return verdict{reach: reachAll, result: holdDB("the wiki's database is read-only" + said)}
 	case a.status >= 300 && a.status < 400:
 		return verdict{reach: reachAll, result: permanent(fmt.Sprintf(
 			"the wiki redirects (%d) to %s: redirects are not followed; set url, host and script_path so that they are not needed",
@@ -161,7 +164,7 @@ func (a answer) judgeBreakdown(m message, said string) verdict {
 		if a.kind == EventBusRPC && len(m.raw) == 0 {
 			return verdict{reach: reachSuspect, result: failed("the job failed (500); the runner script does not say why: the wiki's log does")}
 		}
-		return verdict{reach: reachSuspect, result: failed(whyJobFailed(m))}
+		return verdict{reach: reachSuspect, result: runner.Classed(failed(whyJobFailed(m)), m.class())}
 	case http.StatusNotImplemented:
 		remedy := "$wgEventBusEnableRunJobAPI = true"
 		if a.kind == Auwai {

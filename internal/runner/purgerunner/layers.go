@@ -1,6 +1,7 @@
 package purgerunner
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -14,18 +15,18 @@ import (
 // wait for the same dead server 200 times. Safe for concurrent use.
 type down struct {
 	mu  sync.Mutex
-	why map[*server]string // guarded by mu
+	why map[*server]trouble // guarded by mu
 }
 
-func newDown() *down { return &down{why: map[*server]string{}} }
+func newDown() *down { return &down{why: map[*server]trouble{}} }
 
-func (d *down) get(s *server) string {
+func (d *down) get(s *server) trouble {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.why[s]
 }
 
-func (d *down) set(s *server, why string) {
+func (d *down) set(s *server, why trouble) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.why[s] = why
@@ -35,8 +36,9 @@ func (d *down) set(s *server, why string) {
 // server, and tells the receivers of HTCP at last. ok is false when ctx was cancelled and the purge is not whole.
 func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Result, ok bool) {
 	var wrong []string
+	class := ""
 	for _, layer := range r.layers {
-		why := make([]string, len(layer))
+		why := make([]trouble, len(layer))
 		var servers sync.WaitGroup
 		for i, s := range layer {
 			if i == len(layer)-1 { // the last one needs no goroutine
@@ -50,12 +52,14 @@ func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Res
 			return runner.Result{}, false
 		}
 		for i, s := range layer {
-			if why[i] != "" {
-				wrong = append(wrong, "cache "+s.address+": "+why[i])
+			if why[i].why != "" {
+				wrong = append(wrong, "cache "+s.address+": "+why[i].why)
+				class = cmp.Or(class, why[i].class)
 			}
 		}
 		if ctx.Err() != nil {
 			wrong = append(wrong, "the time-out of the purge has passed")
+			class = cmp.Or(class, runner.ClassTimeout)
 			break
 		}
 	}
@@ -65,21 +69,22 @@ func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Res
 		}
 		if why := h.send(ctx, p.target); why != "" {
 			wrong = append(wrong, "HTCP "+h.address+": "+why)
+			class = cmp.Or(class, runner.ClassConnection)
 		}
 	}
 	if len(wrong) > 0 {
-		return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: cut(strings.Join(wrong, "; "))}, true
+		return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: cut(strings.Join(wrong, "; ")), Class: class}, true
 	}
 	return runner.Result{Outcome: jobqueue.OutcomeDone}, true
 }
 
-// purgeUnlessDown purges the URL on the server and returns what went wrong, "" for nothing.
-func (s *server) purgeUnlessDown(ctx context.Context, p *purge, d *down) string {
-	if why := d.get(s); why != "" {
+// purgeUnlessDown purges the URL on the server.
+func (s *server) purgeUnlessDown(ctx context.Context, p *purge, d *down) trouble {
+	if why := d.get(s); why.why != "" {
 		return why
 	}
-	why, unreachable := s.purge(ctx, p.target, p.requestID)
-	if unreachable && ctx.Err() == nil {
+	why := s.purge(ctx, p.target, p.requestID)
+	if why.unreachable && ctx.Err() == nil {
 		d.set(s, why)
 	}
 	return why

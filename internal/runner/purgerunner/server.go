@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"auwai/internal/runner"
 )
 
 // server is one cache. Safe for concurrent use.
@@ -23,15 +26,21 @@ type server struct {
 	slots     chan struct{} // one for each connection
 }
 
-// purge asks the cache to forget a URL and returns what went wrong, "" for nothing. unreachable
-// says that there was no connection.
-func (s *server) purge(ctx context.Context, t target, requestID string) (why string, unreachable bool) {
+// trouble is what went wrong on a cache; the zero value is nothing.
+type trouble struct {
+	why         string // in words
+	class       string // in one word, as runner.Result.Class
+	unreachable bool   // there was no connection
+}
+
+// purge asks the cache to forget a URL.
+func (s *server) purge(ctx context.Context, t target, requestID string) trouble {
 	// The wait for a connection is not the cache's fault, so its time-out begins after it.
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
-		return "not asked in time", false
+		return trouble{why: "not asked in time", class: runner.ClassTimeout}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -44,12 +53,12 @@ func (s *server) purge(ctx context.Context, t target, requestID string) (why str
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDrain))
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode < 300, resp.StatusCode == http.StatusNotFound:
-		return "", false
+		return trouble{}
 	case resp.StatusCode == http.StatusMethodNotAllowed, resp.StatusCode == http.StatusForbidden:
-		return fmt.Sprintf("does not allow PURGE from here (%s): add the service's address to its access list",
-			quote(resp.Status)), false
+		return trouble{why: fmt.Sprintf("does not allow PURGE from here (%s): add the service's address to its access list",
+			quote(resp.Status)), class: strconv.Itoa(resp.StatusCode)}
 	}
-	return "answered " + quote(resp.Status), false
+	return trouble{why: "answered " + quote(resp.Status), class: strconv.Itoa(resp.StatusCode)}
 }
 
 // request returns the request in absolute form.
@@ -83,22 +92,23 @@ func isHeaderText(text string) bool {
 }
 
 // whyNoAnswer puts the reason into an operator's words.
-func whyNoAnswer(err error, timeout time.Duration) (why string, unreachable bool) {
+func whyNoAnswer(err error, timeout time.Duration) trouble {
+	away := func(why string) trouble { return trouble{why, runner.ClassConnection, true} }
 	if name, ok := errors.AsType[*net.DNSError](err); ok {
-		return "the name " + name.Name + " does not resolve", true
+		return away("the name " + name.Name + " does not resolve")
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	unreachable = ok && op.Op == "dial"
+	dial := ok && op.Op == "dial"
 	late := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refuses connections", true
-	case late && unreachable:
-		return "no connection in time", true
+		return away("refuses connections")
+	case late && dial:
+		return away("no connection in time")
 	case late:
-		return "no answer within " + timeout.String(), false
-	case unreachable:
-		return "no connection: " + op.Err.Error(), true
+		return trouble{why: "no answer within " + timeout.String(), class: runner.ClassTimeout}
+	case dial:
+		return away("no connection: " + op.Err.Error())
 	}
-	return "no answer: " + strings.TrimPrefix(err.Error(), "net/http: "), false
+	return trouble{why: "no answer: " + strings.TrimPrefix(err.Error(), "net/http: "), class: runner.ClassConnection}
 }

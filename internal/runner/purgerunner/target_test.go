@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"auwai/internal/runner"
 )
 
 func TestTheReasonOfASilenceIsSaidInWords(t *testing.T) {
@@ -15,16 +17,17 @@ func TestTheReasonOfASilenceIsSaidInWords(t *testing.T) {
 	for _, c := range []struct {
 		err         error
 		words       string
+		class       string
 		unreachable bool
 	}{
-		{dial(&net.DNSError{Err: "no such host", Name: "cache.invalid"}), "the name cache.invalid does not resolve", true},
-		{dial(os.ErrDeadlineExceeded), "no connection in time", true},
-		{dial(errors.New("no route to host")), "no connection: no route to host", true},
-		{context.DeadlineExceeded, "no answer within 5s", false},
-		{errors.New("EOF"), "no answer: EOF", false},
+		{dial(&net.DNSError{Err: "no such host", Name: "cache.invalid"}), "the name cache.invalid does not resolve", runner.ClassConnection, true},
+		{dial(os.ErrDeadlineExceeded), "no connection in time", runner.ClassConnection, true},
+		{dial(errors.New("no route to host")), "no connection: no route to host", runner.ClassConnection, true},
+		{context.DeadlineExceeded, "no answer within 5s", runner.ClassTimeout, false},
+		{errors.New("EOF"), "no answer: EOF", runner.ClassConnection, false},
 	} {
-		if words, unreachable := whyNoAnswer(c.err, 5*time.Second); words != c.words || unreachable != c.unreachable {
-			t.Errorf("whyNoAnswer(%v) = %q, %v, want %q, %v", c.err, words, unreachable, c.words, c.unreachable)
+		if got := whyNoAnswer(c.err, 5*time.Second); got != (trouble{c.words, c.class, c.unreachable}) {
+			t.Errorf("whyNoAnswer(%v) = %+v, want %q, %s, %v", c.err, got, c.words, c.class, c.unreachable)
 		}
 	}
 }
