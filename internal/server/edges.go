@@ -60,7 +60,7 @@ func (s *service) readiness() (ok bool, reason string) {
 func (s *service) dispatchHooks() dispatch.Hooks {
 	h := s.metrics.Dispatch()
 	log := s.o.Logger.With("part", "dispatch")
-	hold, finished, repaired := h.OnHold, h.OnFinished, h.OnRepaired
+	hold, section, finished, repaired := h.OnHold, h.OnSection, h.OnFinished, h.OnRepaired
 	h.OnHold = func(wiki, reason string) {
 		hold(wiki, reason)
 		if reason == "" {
@@ -68,6 +68,14 @@ func (s *service) dispatchHooks() dispatch.Hooks {
 			return
 		}
 		log.Warn("wiki takes no work, it is held and probed", "wiki", wiki, "reason", reason)
+	}
+	h.OnSection = func(name, reason string) {
+		section(name, reason)
+		if reason == "" {
+			log.Info("database section takes work again", "section", name)
+			return
+		}
+		log.Warn("database section takes no work, its wikis are held and one of them is probed", "section", name, "reason", reason)
 	}
 	h.OnFinished = func(f jobqueue.Finished) {
 		finished(f)

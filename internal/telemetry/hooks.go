@@ -50,6 +50,8 @@ func (m *Metrics) Dispatch() dispatch.Hooks {
 		},
 		OnEnd:      m.ended,
 		OnHold:     m.hold,
+		OnSection:  m.section,
+		OnBlocked:  m.blockedFor,
 		OnRepaired: func(string) { m.repairs.Inc() },
 	}
 }
@@ -103,6 +105,31 @@ func (m *Metrics) Packet(o udp.Outcome) { m.packets.WithLabelValues(string(o)).I
 
 // Look counts a look at a stock wiki; outcome is a Look of package stock.
 func (m *Metrics) Look(outcome string) { m.looks.WithLabelValues(outcome).Inc() }
+
+// section follows holds of database sections; reason is "" when one was lifted.
+func (m *Metrics) section(name, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if reason != "" {
+		m.down[name] = struct{}{}
+	} else {
+		delete(m.down, name)
+	}
+	m.heldSections.Set(float64(len(m.down)))
+}
+
+func (m *Metrics) blockedFor(pair jobqueue.Pair, cause dispatch.Cause, took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.of(pair.Queue)
+	if int(cause) >= len(s.blocked) {
+		return
+	}
+	if s.blocked[cause] == nil {
+		s.blocked[cause] = m.blocked.WithLabelValues(s.label, cause.String())
+	}
+	s.blocked[cause].Add(took.Seconds())
+}
 
 // Request counts an answered request; it is the OnRequest of package httpapi.
 func (m *Metrics) Request(route, method string, status int, took time.Duration) {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
 )
 
@@ -32,7 +33,8 @@ type Metrics struct {
 	jobsStarted, jobsFinished, retries, attempts, purges *prometheus.CounterVec
 	jobWait, attemptTime                                 *prometheus.HistogramVec
 	holds, repairs                                       prometheus.Counter
-	heldWikis                                            prometheus.Gauge
+	heldWikis, heldSections                              prometheus.Gauge
+	blocked                                              *prometheus.CounterVec
 
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
@@ -41,11 +43,12 @@ type Metrics struct {
 	queues map[string]*series  // guarded by mu
 	other  *series             // of the queues beyond the bound; guarded by mu
 	held   map[string]struct{} // wikis; guarded by mu
+	down   map[string]struct{} // database sections; guarded by mu
 }
 
 // New returns metrics at zero. state may be the zero value.
 func New(version string, state State) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), queues: map[string]*series{}, held: map[string]struct{}{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), queues: map[string]*series{}, held: map[string]struct{}{}, down: map[string]struct{}{}}
 	m.intakeMetrics()
 	m.jobMetrics()
 	m.requests = m.counters("http_requests_total", "Requests answered.", "route", "method", "status")
@@ -86,7 +89,11 @@ func (m *Metrics) jobMetrics() {
 	m.heldWikis = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "held_wikis", Help: "Wikis that take no work now.",
 	})
-	m.registry.MustRegister(m.heldWikis)
+	m.heldSections = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "held_sections", Help: "Database sections that take no work now.",
+	})
+	m.blocked = m.counters("blocked_seconds_total", "Time that a queue of a wiki had ready jobs and started none, by what kept it.", "queue", "cause")
+	m.registry.MustRegister(m.heldWikis, m.heldSections)
 }
 
 func (m *Metrics) counter(name, help string) prometheus.Counter {
@@ -119,6 +126,7 @@ type series struct {
 	wait, attemptTime prometheus.Observer
 	finished          [jobqueue.Duplicate + 1]prometheus.Counter      // by state; made at first use
 	attempts          [jobqueue.OutcomeOrderly + 1]prometheus.Counter // by outcome; made at first use
+	blocked           [dispatch.CauseConfig + 1]prometheus.Counter    // by cause; made at first use
 }
 
 // of returns the series of a queue. m.mu is held.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
@@ -57,6 +58,9 @@ func used() *telemetry.Metrics {
 	d.OnStart(pair, 2, time.Second)
 	d.OnEnd(pair, jobqueue.OutcomeFailed, time.Second)
 	d.OnRetried(jobqueue.Retried{Pair: pair})
+	d.OnBlocked(pair, dispatch.CauseLimit, 1500*time.Millisecond)
+	d.OnBlocked(pair, dispatch.CauseWorker, 250*time.Millisecond)
+	d.OnSection("s1", "the database is read-only")
 	d.OnFinished(jobqueue.Finished{Pair: pair, State: jobqueue.Dead})
 	d.OnFinished(jobqueue.Finished{Pair: jobqueue.Pair{Queue: intake.PurgeQueue}, State: jobqueue.Done})
 	d.OnHold("aawiki", "read-only")
