@@ -55,7 +55,7 @@ func (m *Machine) answered(a *attempt) {
 	if a.remote || a.found || a.pr.policy.OffWiki {
 		return // it says nothing of the wiki
 	}
-	if s := w.section; s != nil && s.hold.active() && a.from >= s.hold.since {
+	if s := w.section; s != nil && s.hold.active() && (a.section == s || a.from > s.hold.since) {
 		m.liftSection(s)
 	}
 	if w.hold.active() {
