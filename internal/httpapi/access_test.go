@@ -37,7 +37,7 @@ func TestEveryOperationNeedsItsRole(t *testing.T) {
 	r := newRig(t)
 	operations := 0
 	for path, methods := range r.doc.Paths {
-		target := strings.NewReplacer("{id}", "aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", "{scope}", "wiki:aawiki").Replace(path)
+		target := strings.NewReplacer("{id}", "aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", "{scope}", "wiki:aawiki", "{queue}", "encode").Replace(path)
 		for verb, operation := range methods {
 			operations++
 			method := strings.ToUpper(verb)

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -8,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"auwai/internal/fault"
 	"auwai/internal/intake"
@@ -15,6 +18,9 @@ import (
 
 // bodyTime bounds the reading of a body: it holds memory meanwhile.
 const bodyTime = 60 * time.Second
+
+// maxObject bounds the body of a request that is one small object.
+const maxObject = 64 << 10
 
 // checkType refuses media types that are not in the list. None at all is taken.
 func checkType(r *http.Request, types ...string) error {
@@ -89,4 +95,30 @@ func tooLong(limit int64) error {
 // source says where a request comes from.
 func source(r *http.Request) intake.Source {
 	return intake.Source{Client: clientOf(r), RequestID: requestID(r.Context()), Caller: reachOf(r)}
+}
+
+// readObject reads a small body, an object with known keys. may says that it may be left out.
+func readObject(w http.ResponseWriter, r *http.Request, into any, may bool, what, keys string) error {
+	if err := checkType(r, "application/json"); err != nil {
+		return err
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxObject))
+	if err != nil {
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
+			return tooLong(maxObject)
+		}
+		return fault.Wrap(fault.Invalid, err, "the body broke off")
+	}
+	if len(bytes.TrimSpace(text)) == 0 && may {
+		return nil
+	}
+	if !utf8.Valid(text) {
+		return fault.New(fault.Invalid, "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fault.Newf(fault.Invalid, "the body is not %s: %s; send an object with %s", what, strings.TrimPrefix(err.Error(), "json: "), keys)
+	}
+	return nil
 }

@@ -1,11 +1,8 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,9 +19,6 @@ type Control interface {
 	// SetControl returns the control when it is durable and this node acts by it.
 	SetControl(ctx context.Context, scope farm.Scope, change farm.Change) (farm.Control, error)
 }
-
-// maxControlBody bounds a change.
-const maxControlBody = 64 << 10
 
 func (s *server) getControls(w http.ResponseWriter, r *http.Request) error {
 	if _, err := readQuery(r); err != nil {
@@ -49,9 +43,6 @@ func (s *server) getControls(w http.ResponseWriter, r *http.Request) error {
 func (s *server) putControl(w http.ResponseWriter, r *http.Request) error {
 	scope, err := scopeOf(r)
 	if err != nil {
-		return err
-	}
-	if err := checkType(r, "application/json"); err != nil {
 		return err
 	}
 	change, err := readChange(w, r, scope)
@@ -99,20 +90,12 @@ func reachScope(r *http.Request, scope farm.Scope) error {
 
 func readChange(w http.ResponseWriter, r *http.Request, scope farm.Scope) (farm.Change, error) {
 	var change farm.Change
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControlBody))
-	if err != nil {
-		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return change, tooLong(maxControlBody)
-		}
-		return change, fault.Wrap(fault.Invalid, err, "the body broke off")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
 	var in api.ControlChange
-	if err := d.Decode(&in); err != nil {
-		return change, fault.Newf(fault.Invalid, "the body is not a change of a control: %s; send an object with paused, reason, until or for, and set", strings.TrimPrefix(err.Error(), "json: "))
+	if err := readObject(w, r, &in, false, "a change of a control", "paused, reason, until or for, and set"); err != nil {
+		return change, err
 	}
 	change = farm.Change{Paused: in.Paused, Reason: in.Reason, By: in.By}
+	var err error
 	if change.Until, err = untilOf(&in, time.Now()); err != nil {
 		return change, err
 	}

@@ -63,15 +63,15 @@ func ptr[T any](v T) *T { return &v }
 func TestBadChangesNameTheirField(t *testing.T) {
 	r := newRig(t)
 	for body, field := range map[string]string{
-		`{"set": {"concurrency": "many"}}`:                        "set.concurrency",
-		`{"set": {"timeout": 30}}`:                                "set.timeout",
-		`{"set": {"speed": 1}}`:                                   "set.speed",
-		`{"until": "tomorrow"}`:                                   "until",
-		`{"for": "-1h"}`:                                          "for",
-		`{"for": "1h", "until": ""}`:                              "for",
-		`{"pause": true}`:                                         "",
-		`[]`:                                                      "",
-		`{"paused": "yes"}`:                                       "",
+		`{"set": {"concurrency": "many"}}`: "set.concurrency",
+		`{"set": {"timeout": 30}}`:         "set.timeout",
+		`{"set": {"speed": 1}}`:            "set.speed",
+		`{"until": "tomorrow"}`:            "until",
+		`{"for": "-1h"}`:                   "for",
+		`{"for": "1h", "until": ""}`:       "for",
+		`{"pause": true}`:                  "",
+		`[]`:                               "",
+		`{"paused": "yes"}`:                "",
 		`{"paused": true, "set": {"max_pending": {"below": 10}}}`: "set.max_pending",
 	} {
 		w := r.do("PUT", "/v1/control/queue:q", body, nil)

@@ -55,4 +55,5 @@
 //	body.go      bodies, media types        service.go   health, readiness, metrics, info
 //	query.go     query strings              problem.go   errors
 //	guard.go     browsers                   log.go       request ids, log, panics
+//	control.go   /v1/control                claims.go    claims of jobs, and how they end
 package httpapi

@@ -41,6 +41,8 @@ type Hooks struct {
 type Config struct {
 	Intake Intake // required
 	Queue  Queue  // required
+	// Claims hands jobs to workers. Required.
+	Claims Claims
 	// Control changes what the service does at run time. Required.
 	Control Control
 	// Ready says whether this node can commit with its configuration active, and if not, why. Required.

@@ -115,6 +115,7 @@ type rig struct {
 	log     *strings.Builder
 	ready   bool
 	policy  *access.Policy
+	claims  *claims
 	routes  []string
 	seen    map[string]bool // documented answers that were given
 }
@@ -135,8 +136,9 @@ func newRig(t *testing.T) *rig {
 		},
 	}}
 	r.policy = policyOf(t, nil, "0.0.0.0/0")
+	r.claims = &claims{fake: r.fake}
 	r.handler = httpapi.New(httpapi.Config{
-		Intake: r.fake, Queue: queueOf{r.fake}, Control: r.fake,
+		Intake: r.fake, Queue: queueOf{r.fake}, Control: r.fake, Claims: r.claims,
 		Ready: func() (bool, string) { return r.ready, "the disk is full" },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

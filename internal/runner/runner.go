@@ -50,6 +50,7 @@ type Item struct {
 	Domain    string // meta.domain of the event
 	RequestID string
 	Needs     jobqueue.Needs
+	Cause     string // the text of jobqueue.Cause for what the job pushes in turn
 }
 
 // Result is how one job ended.

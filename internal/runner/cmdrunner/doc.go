@@ -19,8 +19,9 @@
 //	 "from_event":false,"payload":{…}}
 //
 // A payload that is no JSON stands in payload_base64 instead. The same words, but for the payload,
-// are in the environment: AUWAI_JOB, AUWAI_QUEUE, AUWAI_WIKI, AUWAI_ATTEMPT, AUWAI_FENCE and
-// AUWAI_REQUEST_ID. Nothing else is there but Config.Env: the service's own environment may hold secrets.
+// are in the environment: AUWAI_JOB, AUWAI_QUEUE, AUWAI_WIKI, AUWAI_ATTEMPT, AUWAI_FENCE,
+// AUWAI_REQUEST_ID and AUWAI_CAUSE, which jobs that the command pushes are to name as their cause.
+// Nothing else is there but Config.Env: the service's own environment may hold secrets.
 //
 // # Outcomes
 //
