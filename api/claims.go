@@ -11,6 +11,7 @@ const AnyQueue = "*"
 
 // ClaimRequest asks for jobs of a queue. All of it may be left out. Durations are as Go writes them.
 type ClaimRequest struct {
+	Queues   []string  `json:"queues,omitempty"`   // with AnyQueue: these only, up to 100
 	Wiki     string    `json:"wiki,omitempty"`     // of this wiki only, whatever its runner is
 	Limit    int       `json:"limit,omitempty"`    // 1 to 100; 1 when it is left out
 	Wait     string    `json:"wait,omitempty"`     // until there is a job, up to 60s; "": what is ready now
@@ -38,6 +39,7 @@ type ClaimedJob struct {
 	Attempt   int       `json:"attempt"` // 1 for the first
 	Claim     string    `json:"claim"`   // a secret: proves that the job is this worker's
 	Deadline  time.Time `json:"deadline"`
+	Needs     *Capacity `json:"needs,omitempty"`
 	Fence     uint64    `json:"fence"` // grows with each change of ownership: refuse smaller ones
 	RequestID string    `json:"request_id"`
 	Cause     string    `json:"cause,omitempty"`  // to be named by the jobs that this one pushes

@@ -28,12 +28,16 @@ const maxRetryAfter = 7 * 24 * time.Hour
 // claimJobs gives jobs to a worker. A request without a body takes one job that is ready.
 func (s *server) claimJobs(w http.ResponseWriter, r *http.Request) error {
 	var in api.ClaimRequest
-	if err := readObject(w, r, &in, true, "a claim of jobs", "wiki, limit, wait, capacity, worker and timeout"); err != nil {
+	if err := readObject(w, r, &in, true, "a claim of jobs", "queues, wiki, limit, wait, capacity, worker and timeout"); err != nil {
 		return err
 	}
-	q := remote.Request{Queue: r.PathValue("queue"), Wiki: in.Wiki, Limit: in.Limit, Worker: in.Worker}
-	if q.Queue == api.AnyQueue {
-		q.Queue = ""
+	q := remote.Request{Queues: in.Queues, Wiki: in.Wiki, Limit: in.Limit, Worker: in.Worker}
+	switch queue := r.PathValue("queue"); {
+	case queue == api.AnyQueue:
+	case len(in.Queues) > 0:
+		return fault.Field("queues", "is given beside the queue %q of the path; write * there", clip(queue))
+	default:
+		q.Queues = []string{queue}
 	}
 	if g := grantOf(r); !g.AllWikis() {
 		if in.Wiki != "" && !g.Reaches(in.Wiki) {
@@ -66,6 +70,9 @@ func claimedOf(j *remote.Job) api.ClaimedJob {
 	out := api.ClaimedJob{
 		ID: j.Item.ID, Queue: j.Queue, Wiki: j.Wiki, Attempt: j.Item.Attempt, Claim: j.Token, Deadline: j.Deadline.UTC(),
 		Fence: j.Fence, RequestID: j.Item.RequestID, Cause: j.Item.Cause, Domain: j.Item.Domain, FromEvent: j.Item.FromEvent,
+	}
+	if n := j.Item.Needs; n != (jobqueue.Needs{}) {
+		out.Needs = &api.Capacity{Cores: n.Cores, Memory: n.Memory}
 	}
 	if json.Valid(j.Item.Payload) {
 		out.Payload = j.Item.Payload

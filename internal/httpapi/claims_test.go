@@ -107,7 +107,7 @@ func TestAClaimIsReadWhole(t *testing.T) {
 	deadline := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.FixedZone("", 3600))
 	r.claims.jobs = []remote.Job{
 		{Wiki: "aawiki", Queue: "encode", Fence: 7, Token: "secret", Deadline: deadline, Item: runner.Item{
-			ID: "aawiki.1", Attempt: 2, Payload: []byte(`{"a":"<é>"}`), RequestID: "r1", Cause: "v1;x;1;", FromEvent: true, Domain: "aa.example",
+			ID: "aawiki.1", Attempt: 2, Payload: []byte(`{"a":"<é>"}`), RequestID: "r1", Cause: "v1;x;1;", Needs: jobqueue.Needs{Cores: 2}, FromEvent: true, Domain: "aa.example",
 		}},
 		{Wiki: "aawiki", Queue: "encode", Item: runner.Item{ID: "aawiki.2", Attempt: 1, Payload: []byte("\xff")}},
 	}
@@ -117,14 +117,14 @@ func TestAClaimIsReadWhole(t *testing.T) {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
 	want := remote.Request{
-		Queue: "encode", Wiki: "aawiki", Limit: 5, Wait: 30 * time.Second, Worker: "w1", Timeout: 90 * time.Second,
+		Queues: []string{"encode"}, Wiki: "aawiki", Limit: 5, Wait: 30 * time.Second, Worker: "w1", Timeout: 90 * time.Second,
 		Capacity: &jobqueue.Needs{Cores: 2.5, Memory: 1 << 30},
 	}
 	if diff := cmp.Diff(want, r.claims.request, cmpopts.IgnoreFields(remote.Request{}, "Allowed")); diff != "" || r.claims.request.Allowed != nil {
 		t.Error(diff)
 	}
 	text := `{"jobs":[{"id":"aawiki.1","queue":"encode","wiki":"aawiki","attempt":2,"claim":"secret","deadline":"2026-01-02T02:04:05.678Z",` +
-		`"fence":7,"request_id":"r1","cause":"v1;x;1;","domain":"aa.example","from_event":true,"payload":{"a":"<é>"}},` +
+		`"needs":{"cores":2},"fence":7,"request_id":"r1","cause":"v1;x;1;","domain":"aa.example","from_event":true,"payload":{"a":"<é>"}},` +
 		`{"id":"aawiki.2","queue":"encode","wiki":"aawiki","attempt":1,"claim":"","deadline":"0001-01-01T00:00:00Z","fence":0,` +
 		`"request_id":"","from_event":false,"payload_base64":"/w=="}]}` + "\n"
 	if diff := cmp.Diff(text, w.Body.String()); diff != "" {
@@ -135,12 +135,16 @@ func TestAClaimIsReadWhole(t *testing.T) {
 func TestAClaimNeedsNoBodyAndMayBeOfAnyQueue(t *testing.T) {
 	r := newRig(t)
 	w := r.do("POST", "/v1/queues/*/claim", "", nil)
-	if w.Code != http.StatusOK || w.Body.String() != `{"jobs":[]}`+"\n" || r.claims.request.Queue != "" {
+	if w.Code != http.StatusOK || w.Body.String() != `{"jobs":[]}`+"\n" || r.claims.request.Queues != nil {
 		t.Errorf("status %d, %s, asked for %+v", w.Code, w.Body, r.claims.request)
 	}
 	r.do("POST", "/v1/queues/a%2Fb/claim", "", nil)
-	if r.claims.request.Queue != "a/b" {
-		t.Errorf("asked for %q", r.claims.request.Queue)
+	if diff := cmp.Diff([]string{"a/b"}, r.claims.request.Queues); diff != "" {
+		t.Error(diff)
+	}
+	r.do("POST", "/v1/queues/*/claim", `{"queues": ["a", "b"]}`, nil)
+	if diff := cmp.Diff([]string{"a", "b"}, r.claims.request.Queues); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -183,6 +187,7 @@ func TestBadClaimsNameTheirField(t *testing.T) {
 		{"/v1/queues/q/claim", `{"wait": 30}`, ""},
 		{"/v1/queues/q/claim", `{"timeout": "-1s"}`, "timeout"},
 		{"/v1/queues/q/claim", `{"queue": "x"}`, ""},
+		{"/v1/queues/q/claim", `{"queues": ["x"]}`, "queues"},
 		{job + "heartbeat", `{"claim": "c", "progress": 101}`, "progress"},
 		{job + "heartbeat", ``, ""},
 		{job + "finish", `{}`, "claim"},

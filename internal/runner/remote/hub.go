@@ -19,6 +19,8 @@ import (
 const (
 	// MaxLimit is the number of jobs of one request.
 	MaxLimit = 100
+	// MaxQueues is the number of queues that one request names: each is compared.
+	MaxQueues = 100
 	// MaxWait is how long a request waits: proxies cut connections that are silent for longer.
 	MaxWait = time.Minute
 	// MinPeriod and MaxPeriod bound the time between two heartbeats.

@@ -89,7 +89,7 @@ func (h *Hub) begin(w runner.Work) (l *lease, ok bool) {
 		defer r.settle()
 	} else if w.Found {
 		l = &lease{
-			holder: w.Holder, worker: workerOf(w.Holder),
+			holder: w.Holder, worker: workerOf(w.Holder), needs: w.Jobs[0].Needs,
 			ending: make(chan runner.Result, 1), moved: make(chan struct{}, 1),
 		}
 	} else {

@@ -15,9 +15,9 @@ import (
 
 // Request asks for jobs.
 type Request struct {
-	// Queue is the name of one, "" for any: of all queues that are for workers, or, with Wiki, of all
-	// of the wiki's but those whose names begin with "auwai.", which are the service's own.
-	Queue string
+	// Queues are their names, up to MaxQueues; none for any: of all queues that are for workers, or, with
+	// Wiki, of all of the wiki's but those whose names begin with "auwai.", which are the service's own.
+	Queues []string
 	// Wiki makes the request a pull; "" for any wiki, of queues that are for workers.
 	Wiki string
 	// Allowed says which wikis the caller may have jobs of; nil: all.
@@ -60,6 +60,8 @@ func (q *Request) Check() error {
 	switch {
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return fault.Field("limit", "is %d; a number from 1 to %d is expected", q.Limit, MaxLimit)
+	case len(q.Queues) > MaxQueues:
+		return fault.Field("queues", "has %d names; at most %d are allowed", len(q.Queues), MaxQueues)
 	case q.Wait < 0 || q.Wait > MaxWait:
 		return fault.Field("wait", "is %s; a duration from 0s to %s is expected", q.Wait, MaxWait)
 	case q.Timeout != 0 && (q.Timeout < MinPeriod || q.Timeout > MaxPeriod):
@@ -171,7 +173,7 @@ func (r *request) takes(d Demand) bool {
 		return false
 	case !d.Remote && (r.Wiki == "" || strings.HasPrefix(d.Pair.Queue, ownQueues)):
 		return false
-	case r.Queue != "" && r.Queue != d.Pair.Queue, r.Wiki != "" && r.Wiki != d.Pair.Wiki:
+	case len(r.Queues) > 0 && !slices.Contains(r.Queues, d.Pair.Queue), r.Wiki != "" && r.Wiki != d.Pair.Wiki:
 		return false
 	}
 	return r.Allowed == nil || r.Allowed(d.Pair.Wiki)

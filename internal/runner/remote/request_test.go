@@ -13,7 +13,7 @@ import (
 
 func TestAWorkerThatWaitsGetsTheJobThatBecomesReady(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
-		a := r.ask(remote.Request{Queue: "encode", Limit: 10, Wait: time.Minute, Worker: "w1"})
+		a := r.ask(remote.Request{Queues: []string{"encode"}, Limit: 10, Wait: time.Minute, Worker: "w1"})
 		pass(20 * time.Second)
 		if a.answered() {
 			t.Fatal("it was answered without a job")
@@ -149,17 +149,17 @@ func TestRequestsTakeWhatTheyAskFor(t *testing.T) {
 		want bool
 	}{
 		"any queue for workers":         {remote.Request{}, demand("encode", "aawiki"), true},
-		"its queue":                     {remote.Request{Queue: "encode"}, demand("encode", "aawiki"), true},
-		"another queue":                 {remote.Request{Queue: "other"}, demand("encode", "aawiki"), false},
+		"its queue":                     {remote.Request{Queues: []string{"encode"}}, demand("encode", "aawiki"), true},
+		"another queue":                 {remote.Request{Queues: []string{"other"}}, demand("encode", "aawiki"), false},
 		"its wiki":                      {remote.Request{Wiki: "aawiki"}, demand("encode", "aawiki"), true},
 		"another wiki":                  {remote.Request{Wiki: "bbwiki"}, demand("encode", "aawiki"), false},
 		"a wiki it may not have":        {remote.Request{Allowed: onlyB}, demand("encode", "aawiki"), false},
 		"a wiki it may have":            {remote.Request{Allowed: onlyB}, demand("encode", "bbwiki"), true},
 		"a local queue without a wiki":  {remote.Request{}, local("refreshLinks", "aawiki"), false},
-		"a local queue by name":         {remote.Request{Queue: "refreshLinks"}, local("refreshLinks", "aawiki"), false},
+		"a local queue by name":         {remote.Request{Queues: []string{"refreshLinks"}}, local("refreshLinks", "aawiki"), false},
 		"a local queue of its wiki":     {remote.Request{Wiki: "aawiki"}, local("refreshLinks", "aawiki"), true},
 		"a local queue of another wiki": {remote.Request{Wiki: "bbwiki"}, local("refreshLinks", "aawiki"), false},
-		"a pull by queue":               {remote.Request{Wiki: "aawiki", Queue: "refreshLinks"}, local("refreshLinks", "aawiki"), true},
+		"a pull by queue":               {remote.Request{Wiki: "aawiki", Queues: []string{"refreshLinks"}}, local("refreshLinks", "aawiki"), true},
 		"the service's own queue":       {remote.Request{Wiki: "aawiki"}, local("auwai.purge", "aawiki"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestRequestsTakeWhatTheyAskFor(t *testing.T) {
 func TestWhoPullsIsKnown(t *testing.T) {
 	in(t, func(t *testing.T, r *rig) {
 		r.ask(remote.Request{Wiki: "aawiki", Wait: time.Second})
-		r.ask(remote.Request{Wiki: "aawiki", Queue: "x", Wait: time.Second})
+		r.ask(remote.Request{Wiki: "aawiki", Queues: []string{"x"}, Wait: time.Second})
 		r.ask(remote.Request{Wait: time.Second})
 		if got := fmt.Sprint(r.Pulls()); got != "[aawiki]" {
 			t.Errorf("Pulls = %s", got)
@@ -221,6 +221,7 @@ func TestAGrantThatIsLongOnItsWayIsNotWaitedFor(t *testing.T) {
 func TestRequestsAreChecked(t *testing.T) {
 	for field, q := range map[string]remote.Request{
 		"limit":           {Limit: 101},
+		"queues":          {Queues: make([]string, 101)},
 		"wait":            {Wait: 61 * time.Second},
 		"timeout":         {Timeout: time.Millisecond},
 		"worker":          {Worker: "a\nb"},
@@ -239,8 +240,8 @@ func TestAServiceThatStopsAnswersWhoeverWaitsAndKeepsLeases(t *testing.T) {
 		held := r.ask(remote.Request{Wait: time.Minute})
 		job := r.start(demand("encode", "aawiki"))
 		token := r.one(held).Token
-		empty := r.ask(remote.Request{Queue: "y", Wait: time.Minute})
-		promised := r.ask(remote.Request{Queue: "x", Wait: time.Minute})
+		empty := r.ask(remote.Request{Queues: []string{"y"}, Wait: time.Minute})
+		promised := r.ask(remote.Request{Queues: []string{"x"}, Wait: time.Minute})
 		g, _ := r.reserve(demand("x", "aawiki"))
 		r.Drain()
 		if !empty.answered() || empty.list() != "" {
