@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// AnyQueue, as the queue of a claim, is every queue whose jobs are for workers; with a wiki, every
-// queue of the wiki.
+// AnyQueue is the queue of a claim that takes jobs of every queue whose jobs are for workers; with a
+// wiki, of every queue of the wiki.
 const AnyQueue = "*"
 
 // ClaimRequest asks for jobs of a queue. All of it may be left out. Durations are as Go writes them.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
 )
 
 // Bounds of limits.
@@ -76,18 +78,26 @@ func (r *reader) needs(needs *Needs, n *yaml.Node, path string) {
 
 // bytes reads a size such as 512MiB.
 func (r *reader) bytes(n *yaml.Node, path string) (int64, bool) {
-	m := regexp.MustCompile(`^(\d{1,12})(?:([KMGT])i?B)?$`).FindStringSubmatch(n.Value)
-	if n.Kind != yaml.ScalarNode || m == nil {
+	v, err := ParseSize(n.Value)
+	if n.Kind != yaml.ScalarNode || err != nil {
 		r.fault(n, path, "is %s; a size such as 512MiB or 2GiB is expected", describe(n))
 		return 0, false
+	}
+	return v, true
+}
+
+// ParseSize reads a number of bytes with a unit, such as 512MiB or 2GiB; the units are powers of 1024.
+func ParseSize(text string) (int64, error) {
+	m := regexp.MustCompile(`^(\d{1,12})(?:([KMGT])i?B)?$`).FindStringSubmatch(text)
+	if m == nil {
+		return 0, fault.Newf(fault.Invalid, "%q is no size; write it as 512MiB or 2GiB", short(text))
 	}
 	v, err := strconv.ParseInt(m[1], 10, 64)
 	shift := map[string]int{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[m[2]]
 	if err != nil || v > math.MaxInt64>>shift {
-		r.fault(n, path, "is %s, more than any machine has", n.Value)
-		return 0, false
+		return 0, fault.Newf(fault.Invalid, "%s is more than any machine has", text)
 	}
-	return v << shift, true
+	return v << shift, nil
 }
 
 // classes reads words for how attempts fail: a status of HTTP, a family of them, a word of package

@@ -60,8 +60,8 @@ func (c *claims) Release(ctx context.Context, job, token, why string, after time
 	return c.say(ctx, job, token, why, after)
 }
 
-// verbsOf are the paths that end or extend a claim.
-var verbs = []string{"heartbeat", "finish", "fail", "release"} //nolint:gochecknoglobals // a list
+// verbs are the ends of the paths that end or extend a claim.
+var verbs = []string{"heartbeat", "finish", "fail", "release"}
 
 // claimAnswers has every documented answer of claims given.
 func (r *rig) claimAnswers() {
