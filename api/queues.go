@@ -19,3 +19,15 @@ type QueuePage struct {
 	Cursor string  `json:"cursor"`
 	Stale  bool    `json:"stale,omitempty"`
 }
+
+// PurgeRequest asks that all that waits in a queue of a wiki is ended.
+type PurgeRequest struct {
+	Wiki string `json:"wiki"`
+}
+
+// PurgeAnswer says how many jobs are being ended. They are counted and started no more.
+type PurgeAnswer struct {
+	Queue    string `json:"queue"`
+	Wiki     string `json:"wiki"`
+	Sweeping int64  `json:"sweeping"`
+}

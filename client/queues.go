@@ -52,6 +52,12 @@ func (c *Client) AllQueues(ctx context.Context, f QueueFilter) iter.Seq2[api.Que
 	}
 }
 
+// Purge ends all that waits in a queue of a wiki.
+func (c *Client) Purge(ctx context.Context, queue, wiki string) (api.PurgeAnswer, error) {
+	var answer api.PurgeAnswer
+	return answer, c.post(ctx, api.PathQueues+"/"+url.PathEscape(queue)+"/purge", api.PurgeRequest{Wiki: wiki}, &answer)
+}
+
 // Ready reports whether the service can commit, and if not, why.
 func (c *Client) Ready(ctx context.Context) (ok bool, reason string, err error) {
 	r, err := c.send(ctx, http.MethodGet, api.PathReady, nil, nil)

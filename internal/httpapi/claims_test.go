@@ -65,30 +65,34 @@ var verbs = []string{"heartbeat", "finish", "fail", "release"}
 
 // claimAnswers has every documented answer of claims given.
 func (r *rig) claimAnswers() {
-	const claim, body = "/v1/queues/encode/claim", `{"claim": "c"}`
-	paths := []string{claim}
+	const claim, purge, body = "/v1/queues/encode/claim", "/v1/queues/encode/purge", `{"claim": "c"}`
+	paths := []string{claim, purge}
 	for _, verb := range verbs {
 		paths = append(paths, "/v1/jobs/aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV/"+verb)
 	}
 	each := func(body string, how func(*http.Request)) {
 		for _, path := range paths {
-			if path == claim && body != "[]" {
-				body = ""
+			text := body
+			switch {
+			case body == "[]":
+			case path == claim:
+				text = ""
+			case path == purge:
+				text = `{"wiki": "aawiki"}`
 			}
-			r.do("POST", path, body, how)
-			body = `{"claim": "c"}`
+			r.do("POST", path, text, how)
 		}
 	}
 	for _, err := range []error{nil, fault.Field("timeout", "wrong"), errors.New("secret detail"), fault.New(fault.Unavailable, "later"), fault.New(fault.NotFound, "gone")} {
 		if r.err = err; fault.KindOf(err) == fault.NotFound {
-			paths = paths[1:]
+			paths = paths[2:]
 		}
 		each(body, nil)
 	}
 	r.err, r.claims.lost = nil, remote.ErrNotHeld
 	each(body, nil)
 	r.claims.lost = nil
-	paths = append(paths, claim)
+	paths = append(paths, claim, purge)
 	for _, path := range paths {
 		r.do("POST", path, strings.Repeat(" ", 65<<10)+body, nil)
 		r.do("POST", path, body, header("Content-Type", "text/plain"))
@@ -188,6 +192,7 @@ func TestBadClaimsNameTheirField(t *testing.T) {
 		{"/v1/queues/q/claim", `{"timeout": "-1s"}`, "timeout"},
 		{"/v1/queues/q/claim", `{"queue": "x"}`, ""},
 		{"/v1/queues/q/claim", `{"queues": ["x"]}`, "queues"},
+		{"/v1/queues/q/purge", `{}`, "wiki"},
 		{job + "heartbeat", `{"claim": "c", "progress": 101}`, "progress"},
 		{job + "heartbeat", ``, ""},
 		{job + "finish", `{}`, "claim"},
@@ -232,6 +237,9 @@ func TestATokenOfAWikiClaimsThatWikisJobsOnly(t *testing.T) {
 	as := header("X-Auwai-Token", aToken)
 	if w := r.do("POST", "/v1/queues/*/claim", `{"wiki": "abwiki"}`, as); w.Code != http.StatusForbidden {
 		t.Errorf("a claim of another wiki is answered %d", w.Code)
+	}
+	if w := r.do("POST", "/v1/queues/encode/purge", `{"wiki": "abwiki"}`, as); w.Code != http.StatusForbidden {
+		t.Errorf("a purge of another wiki is answered %d", w.Code)
 	}
 	if w := r.do("POST", "/v1/queues/*/claim", `{}`, as); w.Code != http.StatusOK || r.claims.request.Allowed == nil ||
 		!r.claims.request.Allowed("aawiki") || r.claims.request.Allowed("abwiki") {

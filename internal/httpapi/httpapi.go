@@ -30,6 +30,7 @@ type Queue interface {
 	Job(ctx context.Context, id string) (api.JobDetail, error)
 	Retry(ctx context.Context, id string) (api.JobAction, error)
 	Cancel(ctx context.Context, id string) (api.JobAction, error)
+	Purge(ctx context.Context, queue, wiki string) (api.PurgeAnswer, error)
 }
 
 // Hooks are called where something is worth counting. They do not block. Each may be nil.

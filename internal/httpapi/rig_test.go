@@ -89,6 +89,10 @@ func (f *fake) Cancel(ctx context.Context, id string) (api.JobAction, error) {
 	return api.JobAction{ID: id, State: api.StateCancelled}, f.list(ctx)
 }
 
+func (f *fake) Purge(ctx context.Context, queue, wiki string) (api.PurgeAnswer, error) {
+	return api.PurgeAnswer{Queue: queue, Wiki: wiki, Sweeping: 3}, f.list(ctx)
+}
+
 func (f *fake) Controls(ctx context.Context) ([]farm.Control, error) {
 	return f.controls, f.list(ctx)
 }

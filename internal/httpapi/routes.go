@@ -44,6 +44,7 @@ func (s *server) routes() []route {
 		{post, api.PathJobs + "/{id}/release", access.Run, wikis, s.releaseJob},
 		{get, api.PathQueues, access.Read, wikis, s.getQueues},
 		{post, api.PathQueues + "/{queue}/claim", access.Run, wikis, s.claimJobs},
+		{post, api.PathQueues + "/{queue}/purge", access.Run, wikis, s.purgeQueue},
 		{get, api.PathControl, access.Read, wikis, s.getControls},
 		{put, api.PathControl + "/{scope}", access.Admin, wikis, s.putControl},
 		{del, api.PathControl + "/{scope}", access.Admin, wikis, s.deleteControl},

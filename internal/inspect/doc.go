@@ -41,7 +41,7 @@
 //
 // # Files
 //
-//	inspect.go   the object, retry and cancel   cursor.go    cursors
+//	inspect.go   the object, retry, cancel, purge  cursor.go    cursors
 //	view.go      what the owner knows           stages.go    running, ready, blocked, delayed, dead, past
 //	queues.go    counts                         request.go   the jobs of a request
 //	jobs.go      lists of jobs                  client.go    the job of a client id

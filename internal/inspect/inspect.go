@@ -141,5 +141,15 @@ func (i *Inspector) Cancel(ctx context.Context, id string) (api.JobAction, error
 	return api.JobAction{ID: job.String(), State: api.StateCancelled}, nil
 }
 
+// Purge ends all that waits in a queue of a wiki; what runs goes on. It is counted and started no more
+// when Purge returns, and ends in the background. Errors: Invalid, Unavailable, Unknown.
+func (i *Inspector) Purge(ctx context.Context, queue, wiki string) (api.PurgeAnswer, error) {
+	c := &jobqueue.Purge{Pair: jobqueue.Pair{Queue: queue, Wiki: wiki}}
+	if err := i.loop.Do(ctx, partition.Of(wiki), wiki, c); err != nil {
+		return api.PurgeAnswer{}, err
+	}
+	return api.PurgeAnswer{Queue: queue, Wiki: wiki, Sweeping: c.Sweeping}, nil
+}
+
 // read wraps an error of the engine.
 func read(err error, what string) error { return fault.Wrap(fault.Unavailable, err, "read "+what) }
