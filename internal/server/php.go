@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 
 	"auwai/internal/config"
 	"auwai/internal/runner/phppool"
@@ -9,17 +10,22 @@ import (
 
 // newWorkers returns the PHP processes of this host, none of which runs before there is work for it.
 func (s *service) newWorkers() *phppool.Pool {
-	w := s.o.Config.Workers
+	return PHPWorkers(s.o.Config.Workers, s.live.config, s.o.Logger)
+}
+
+// PHPWorkers returns the PHP processes that a configuration describes. present returns the active one,
+// whose wikis with the runner worker they run; w is what holds for the processes themselves.
+func PHPWorkers(w config.Workers, present func() *config.Config, logger *slog.Logger) *phppool.Pool {
 	return phppool.New(phppool.Config{
 		Wikis: func(name string) (phppool.Wiki, bool) {
-			wiki := s.live.config().Wikis[name]
+			wiki := present().Wikis[name]
 			if wiki == nil || wiki.Runner != config.RunnerWorker {
 				return phppool.Wiki{}, false
 			}
 			return phppool.Wiki{Path: wiki.Path, Script: w.Script, Args: wiki.WorkerArgs}, true
 		},
 		PHP: w.PHP, Processes: w.Processes, MaxJobs: w.MaxJobs, MaxAge: w.MaxAge, MaxMemory: w.MaxMemory, Idle: w.Idle,
-		Cgroup: w.Cgroup, Env: config.WorkerEnvironment(), Logger: s.o.Logger,
+		Cgroup: w.Cgroup, Env: config.WorkerEnvironment(), Logger: logger,
 	})
 }
 
