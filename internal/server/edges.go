@@ -28,6 +28,7 @@ func (s *service) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Intake:  s.intake,
 		Queue:   s.inspector,
+		Claims:  s.hub,
 		Control: controls{s},
 		Ready:   s.readiness,
 		Metrics: s.metrics.Handler(),

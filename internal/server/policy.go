@@ -41,7 +41,7 @@ func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy 
 			string(mwrunner.SpecialRunJobs): s.client.Runner(mwrunner.SpecialRunJobs),
 			config.RunnerWorker:             s.workers.Runner(),
 		},
-		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger)},
+		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger), config.RunnerRemote: s.hub},
 		stock:  s.waker.Runner(),
 	}
 	if cfg.CDN.Purges() {
@@ -86,10 +86,7 @@ func (p *policy) Held(pair jobqueue.Pair) string {
 		}
 		return ""
 	}
-	if kind := p.cfg.Queue(pair.Queue).Runner; kind != "" {
-		if p.queues[kind] == nil {
-			return "jobs of the queue are for workers of other hosts, and none can claim them"
-		}
+	if p.cfg.Queue(pair.Queue).Runner != "" {
 		return "" // the wiki takes no part in it
 	}
 	w := p.cfg.Wikis[pair.Wiki]

@@ -30,6 +30,7 @@ import (
 	"auwai/internal/runner/mwrunner"
 	"auwai/internal/runner/phppool"
 	"auwai/internal/runner/purgerunner"
+	"auwai/internal/runner/remote"
 	"auwai/internal/stock"
 	"auwai/internal/telemetry"
 	"auwai/internal/upkeep"
@@ -100,6 +101,7 @@ type service struct {
 	spools  *spoolRounds
 	front   *front
 	wires   *wires
+	hub     *remote.Hub
 	waker   *stock.Waker
 	feed    *udp.Receiver // nil: RCFeed packets are not taken
 
@@ -159,6 +161,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 	})
 	s.workers = s.newWorkers()
 	s.waker = s.newWaker()
+	s.hub = s.newHub()
 	s.live = newLive(s.o.Config, controls, s.o.Logger, s.policyOf)
 	pol := &loopPolicy{s.live.now.Load().policy}
 	s.machine = node.New(node.Config{
@@ -166,14 +169,15 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // no secret: it has to be new
 	})
 	s.driver = dispatch.NewDriver(dispatch.DriverConfig{
-		Machine: dispatch.New(dispatch.Config{Policy: pol, Random: rand.Float64, Hooks: s.dispatchHooks()}),
-		Engine:  s.engine, Runners: s.live.runner, Logger: s.o.Logger,
+		Machine: dispatch.New(dispatch.Config{Policy: pol, Workers: s.hub, Random: rand.Float64, Hooks: s.dispatchHooks()}),
+		Engine:  s.engine, Runners: s.live.runner, Remote: s.hub, Logger: s.o.Logger,
 	})
 	keeper := upkeep.New(upkeep.Config{OnError: func(err error) { s.log.Warn("upkeep failed, will be tried again", "err", err) }})
 	s.loop = node.NewLoop(node.LoopConfig{
 		Machine: s.machine, Tenant: node.Join(s.driver, keeper, &farmWatch{s.changed}), Engine: s.engine, Logger: s.o.Logger,
 	})
 	s.driver.Attach(s.loop.Poke)
+	s.hub.Attach(s.loop.Poke)
 	s.live.swapped = func(ctx context.Context, p *policy) error {
 		return s.loop.Ask(ctx, func(now partition.Now, _ *node.Machine) {
 			pol.policy = p
@@ -231,6 +235,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 		if err == nil {
 			s.log.Info("stopping", "drain", s.o.Drain)
+			s.hub.Drain()
 			s.drain(work)
 		} else {
 			// Nothing can be committed any more, so there is nothing to wait for: the next start finds
@@ -345,6 +350,7 @@ func (s *service) end(loopEnded chan error) error {
 	case <-timer.C:
 		err = errors.New("the node could not give its session up; the next start is cautious")
 	}
+	s.hub.Close()
 	s.driver.Close()
 	s.client.Close()
 	if s.purge != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
 )
 
@@ -105,7 +106,7 @@ func (h *Hub) freed(l *lease) {
 
 // starve notes that a job found no room, and keeps a worker for it when that lasts. It returns why it
 // waits, in words.
-func (h *Hub) starve(now time.Time, d Demand) string {
+func (h *Hub) starve(now time.Time, d dispatch.Demand) string {
 	key := hunger{d.Pair, d.Needs}
 	e := h.starving[key]
 	if e == nil {
@@ -130,7 +131,7 @@ func (h *Hub) starve(now time.Time, d Demand) string {
 
 // keep chooses the worker that is kept for a job: of those that wait and are large enough, the one with
 // the most room now.
-func (h *Hub) keep(now time.Time, e *starved, d Demand) {
+func (h *Hub) keep(now time.Time, e *starved, d dispatch.Demand) {
 	var best *request
 	for _, r := range h.requests {
 		w := h.workers[r.Worker]
@@ -151,7 +152,7 @@ func (h *Hub) keep(now time.Time, e *starved, d Demand) {
 }
 
 // keptFor reports whether a worker is kept for another job than this.
-func (h *Hub) keptFor(now time.Time, name string, d Demand) bool {
+func (h *Hub) keptFor(now time.Time, name string, d dispatch.Demand) bool {
 	w := h.workers[name]
 	if name == "" || w == nil || w.kept == nil || w.kept.hunger == (hunger{d.Pair, d.Needs}) {
 		return false

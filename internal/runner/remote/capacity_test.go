@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/runner/remote"
 )
 
@@ -74,7 +75,7 @@ func (b *busy) ask(free float64) *asked {
 }
 
 // round offers the jobs as dispatch does, the large one first, and says which went.
-func (b *busy) round(large, small remote.Demand) string {
+func (b *busy) round(large, small dispatch.Demand) string {
 	if ok, _ := b.r.Ready(time.Now(), large); ok {
 		return "large"
 	}

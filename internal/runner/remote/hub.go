@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
@@ -62,7 +63,8 @@ type Config struct {
 	NewToken func() string
 }
 
-// Hub knows who waits for jobs and who has which. It implements runner.Runner. Safe for concurrent use.
+// Hub knows who waits for jobs and who has which. It implements dispatch.Workers, for the node's loop,
+// and runner.Runner. Safe for concurrent use.
 type Hub struct {
 	cfg    Config
 	log    *slog.Logger
@@ -120,14 +122,6 @@ func (h *Hub) Close() {
 	close(h.closed)
 }
 
-// Demand is what dispatch asks for: a job of a pair, and what it needs. Remote says that the queue's
-// jobs are for workers; else only pulls take them.
-type Demand struct {
-	Pair   jobqueue.Pair
-	Needs  jobqueue.Needs
-	Remote bool
-}
-
 // Waits returns the number of the newest request, and whether any waits. See Looked.
 func (h *Hub) Waits() (newest uint64, waiting bool) {
 	h.mu.Lock()
@@ -163,14 +157,14 @@ func (h *Hub) Looked(newest uint64) {
 }
 
 // Ready reports whether somebody waits who takes the job, and if not, why, in words.
-func (h *Hub) Ready(now time.Time, d Demand) (ok bool, reason string) {
+func (h *Hub) Ready(now time.Time, d dispatch.Demand) (ok bool, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.find(now, d)
 }
 
 // find is Ready with the lock.
-func (h *Hub) find(now time.Time, d Demand) (ok bool, reason string) {
+func (h *Hub) find(now time.Time, d dispatch.Demand) (ok bool, reason string) {
 	r, near := h.match(now, d)
 	switch {
 	case r != nil:
@@ -184,17 +178,9 @@ func (h *Hub) find(now time.Time, d Demand) (ok bool, reason string) {
 	}
 }
 
-// Reservation is a promise to a request.
-type Reservation struct {
-	// Holder is the claim's, to be stored before Run.
-	Holder string
-	// Period is how long the claim is held without a heartbeat; 0: as long as the queue says.
-	Period time.Duration
-}
-
 // Reserve promises the job that dispatch is about to claim. It is followed by Run with the holder in
 // Work, or by Return. ok is false when nobody takes the job.
-func (h *Hub) Reserve(now time.Time, d Demand) (res Reservation, ok bool) {
+func (h *Hub) Reserve(now time.Time, d dispatch.Demand) (res dispatch.Reservation, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r, _ := h.match(now, d)
@@ -210,7 +196,7 @@ func (h *Hub) Reserve(now time.Time, d Demand) (res Reservation, ok bool) {
 	r.take(d.Needs)
 	h.fed(hunger{d.Pair, d.Needs})
 	h.grants[l.holder] = l
-	return Reservation{Holder: l.holder, Period: r.Timeout}, true
+	return dispatch.Reservation{Holder: l.holder, Period: r.Timeout}, true
 }
 
 // Return takes a reservation back: its job was not claimed after all.
@@ -227,7 +213,7 @@ func (h *Hub) Return(holder string) {
 
 // match returns the request that gets the job: of those that take it, the one that got the least, then
 // the one that waits longest. near says that one would take it if it had room.
-func (h *Hub) match(now time.Time, d Demand) (best *request, near bool) {
+func (h *Hub) match(now time.Time, d dispatch.Demand) (best *request, near bool) {
 	for _, r := range h.requests {
 		if !r.takes(d) {
 			continue

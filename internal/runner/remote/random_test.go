@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
 	"auwai/internal/runner/remote"
@@ -78,7 +79,7 @@ func (c *chaos) dispatch(ctx context.Context) {
 	}
 }
 
-func (c *chaos) carry(job string, res remote.Reservation) {
+func (c *chaos) carry(job string, res dispatch.Reservation) {
 	pass(time.Duration(c.chance(300)) * time.Millisecond) // its claim is stored
 	ended := false
 	err := c.Run(context.Background(), runner.Work{

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/fault"
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
@@ -167,7 +168,7 @@ func (h *Hub) compact() {
 }
 
 // takes reports whether the request wants a job of the pair, whatever room it has.
-func (r *request) takes(d Demand) bool {
+func (r *request) takes(d dispatch.Demand) bool {
 	switch {
 	case r.refuse || r.over || r.got() >= r.Limit || r.bytes >= maxAnswer:
 		return false

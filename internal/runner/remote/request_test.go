@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/fault"
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner/remote"
@@ -137,7 +138,7 @@ func TestJobsAreSharedEvenlyAmongWorkersThatWait(t *testing.T) {
 }
 
 func TestRequestsTakeWhatTheyAskFor(t *testing.T) {
-	local := func(queue, wiki string) remote.Demand {
+	local := func(queue, wiki string) dispatch.Demand {
 		d := demand(queue, wiki)
 		d.Remote = false
 		return d
@@ -145,7 +146,7 @@ func TestRequestsTakeWhatTheyAskFor(t *testing.T) {
 	onlyB := func(wiki string) bool { return wiki == "bbwiki" }
 	for name, c := range map[string]struct {
 		q    remote.Request
-		d    remote.Demand
+		d    dispatch.Demand
 		want bool
 	}{
 		"any queue for workers":         {remote.Request{}, demand("encode", "aawiki"), true},

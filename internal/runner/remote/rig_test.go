@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"auwai/internal/dispatch"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
@@ -50,8 +51,8 @@ func newRig(t *testing.T) *rig {
 // timeout is the queue's.
 const timeout = 7 * time.Minute
 
-func demand(queue, wiki string) remote.Demand {
-	return remote.Demand{Pair: jobqueue.Pair{Queue: queue, Wiki: wiki}, Remote: true}
+func demand(queue, wiki string) dispatch.Demand {
+	return dispatch.Demand{Pair: jobqueue.Pair{Queue: queue, Wiki: wiki}, Remote: true}
 }
 
 // id returns the id of the job with a number.
@@ -68,7 +69,7 @@ type grant struct {
 }
 
 // reserve is the first half of a start: the claim is made.
-func (r *rig) reserve(d remote.Demand) (g grant, ok bool) {
+func (r *rig) reserve(d dispatch.Demand) (g grant, ok bool) {
 	res, ok := r.Reserve(time.Now(), d)
 	if !ok {
 		return g, false
@@ -105,7 +106,7 @@ func (r *rig) run(ctx context.Context, w runner.Work) {
 }
 
 // start is both halves.
-func (r *rig) start(d remote.Demand) string {
+func (r *rig) start(d dispatch.Demand) string {
 	r.t.Helper()
 	g, ok := r.reserve(d)
 	if !ok {
@@ -218,7 +219,7 @@ func gib(n float64) int64 { return int64(n * (1 << 30)) }
 
 func has(cores float64) *jobqueue.Needs { return &jobqueue.Needs{Cores: cores, Memory: gib(cores)} }
 
-func needing(d remote.Demand, cores float64) remote.Demand {
+func needing(d dispatch.Demand, cores float64) dispatch.Demand {
 	d.Needs = *has(cores)
 	return d
 }
