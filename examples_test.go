@@ -139,6 +139,9 @@ func TestCommandsInDocumentsExist(t *testing.T) {
 	optional := regexp.MustCompile(`\[[^\]]*\]`) // as usages have it
 	for _, l := range lines {
 		words := strings.Fields(optional.ReplaceAllString(l[1], ""))
+		if at := slices.Index(words, "--"); at >= 0 {
+			words = words[:at] // what follows is of another program
+		}
 		if len(words) == 0 || words[0] == "help" {
 			continue
 		}

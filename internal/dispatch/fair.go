@@ -53,6 +53,9 @@ func (m *Machine) activate(pr *pair) {
 		m.offer(pr)
 		return
 	}
+	if m.isPulled(pr.Wiki) {
+		m.offer(pr)
+	}
 	w := pr.wiki
 	if w.index < 0 {
 		w.vtime = max(w.vtime, m.vnow)

@@ -63,15 +63,16 @@ type Machine struct {
 	alone     *attempt      // a suspect that runs alone
 	lastTick  time.Duration
 
-	gated      []*pair            // have a gate that is closed
-	pending    map[string]*totals // of queues that gates ask for, over all wikis
-	counted    int                // the next partition to be counted for them
-	remotes    []*pair            // may have something for a worker
-	wanting    []*pair            // have something, and no worker takes it
-	barred     []*pair            // remote ones that a limit has refused
-	looked     uint64             // the newest request that the remote pairs were shown to
-	vaway      float64            // as vnow, of the workers' attempts
-	extensions []extension        // heartbeats to be stored
+	gated      []*pair             // have a gate that is closed
+	pending    map[string]*totals  // of queues that gates ask for, over all wikis
+	counted    int                 // the next partition to be counted for them
+	remotes    remoteHeap          // may have something for a worker
+	pulled     map[string]struct{} // wikis that requests for jobs name
+	wanting    []*pair             // have something, and no worker takes it
+	barred     []*pair             // remote ones that a limit has refused
+	looked     uint64              // the newest request that the remote pairs were shown to
+	vaway      float64             // as vnow, of the workers' attempts
+	extensions []extension         // heartbeats to be stored
 	lastSweep  time.Duration
 	idle       []resting   // in the order of their becoming idle
 	advance    []*load     // reads whose next stage is to be asked for
@@ -135,6 +136,7 @@ type pair struct {
 	waits   *limit.Limiter // whose waiter it is
 	inGated bool           // in Machine.gated
 	away    remoteList     // the list of remote pairs that it is in
+	awayAt  float64        // its wiki's time of workers' attempts when it was offered
 
 	cause Cause         // why it starts nothing
 	since time.Duration // since when, as far as it was told
@@ -168,7 +170,7 @@ type wiki struct {
 func New(cfg Config) *Machine {
 	return &Machine{
 		cfg: cfg, wikis: map[string]*wiki{}, sections: map[string]*section{}, pending: map[string]*totals{},
-		attempts: map[uint64]*attempt{}, loads: map[uint64]*load{},
+		attempts: map[uint64]*attempt{}, loads: map[uint64]*load{}, pulled: map[string]struct{}{},
 	}
 }
 
@@ -313,8 +315,8 @@ func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
 		m.ticked(now, h)
 	}
 	m.flushCommands(now, h)
+	m.startRemote(h) // first: what is pulled is not run by this node
 	m.startAll(now, h)
-	m.startRemote(h)
 	m.loadHungry(h)
 	m.askDue(now, h)
 	m.settleClosing(now, h)

@@ -272,14 +272,15 @@ func (m *Machine) claim(now partition.Now, c candidate, probe, suspect bool) *at
 		most = c.items
 	}
 	a := &attempt{part: pr.part, pr: pr, from: now.Mono, wall: now.Wall, probe: probe, alone: suspect}
-	return m.fill(now, a, w, most)
+	return m.fill(now, a, w, w.head, most)
 }
 
-// fill gives an attempt its jobs, up to most; nil when there is none that can go.
-func (m *Machine) fill(now partition.Now, a *attempt, w *window, most int) *attempt {
+// fill gives an attempt its jobs, up to most, from an entry of the window on; nil when there is none that
+// can go.
+func (m *Machine) fill(now partition.Now, a *attempt, w *window, from, most int) *attempt {
 	pr := a.pr
 	passed, aside := 0, 0
-	for i := w.head; i < len(w.list) && len(a.claims) < most && passed < lookPast; {
+	for i := from; i < len(w.list) && len(a.claims) < most && passed < lookPast; {
 		e := w.list[i]
 		if e.job == nil || e.job.Crashes > 0 && len(a.claims)+passed+aside > 0 {
 			break // a suspect goes by itself, and as such

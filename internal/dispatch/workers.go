@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
 	"time"
 
@@ -33,8 +34,39 @@ func (m *Machine) offer(pr *pair) {
 		m.barred = slices.DeleteFunc(m.barred, func(o *pair) bool { return o == pr })
 	case notListed:
 	}
-	pr.away = offered
-	m.remotes = append(m.remotes, pr)
+	pr.away, pr.awayAt = offered, pr.wiki.away
+	heap.Push(&m.remotes, pr)
+}
+
+// remoteHeap has the pairs that may have something for a worker, those first whose wiki has used the
+// workers least, as it was when they were offered.
+type remoteHeap []*pair
+
+func (h remoteHeap) Len() int { return len(h) }
+
+func (h remoteHeap) Less(i, j int) bool {
+	if h[i].awayAt != h[j].awayAt {
+		return h[i].awayAt < h[j].awayAt
+	}
+	return h[i].turn < h[j].turn
+}
+
+func (h remoteHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *remoteHeap) Push(x any) {
+	pr, ok := x.(*pair)
+	partition.Invariant(ok, "dispatch: a %T is offered to workers", x)
+	*h = append(*h, pr)
+}
+
+// Pop implements heap.Interface.
+func (h *remoteHeap) Pop() any {
+	last := len(*h) - 1
+	pr := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return pr
 }
 
 // offerBarred has pairs looked at again that a limit has refused.
@@ -63,13 +95,14 @@ func (m *Machine) startRemote(h node.Host) {
 	newest, waiting := m.cfg.Workers.Waits()
 	if newest != m.looked {
 		m.wanting = m.reoffer(m.wanting)
-		m.offerPulled()
+		m.offerPulled(waiting)
 	}
 	if !waiting {
 		m.looked = newest
 		for _, pr := range m.remotes {
 			m.want(pr)
 		}
+		clear(m.remotes)
 		m.remotes = m.remotes[:0]
 		return
 	}
@@ -88,9 +121,15 @@ func (m *Machine) startRemote(h node.Host) {
 	}
 }
 
-// offerPulled offers all that is ready in the wikis that requests name, whatever its queue is.
-func (m *Machine) offerPulled() {
+// offerPulled offers all that is ready in the wikis that requests name, whatever its queue is; what
+// becomes ready there later, activate does.
+func (m *Machine) offerPulled(waiting bool) {
+	clear(m.pulled)
+	if !waiting {
+		return
+	}
 	for _, name := range m.cfg.Workers.Pulls() {
+		m.pulled[name] = struct{}{}
 		if w := m.wikis[name]; w != nil {
 			for _, pr := range w.pairs {
 				m.offer(pr)
@@ -99,18 +138,28 @@ func (m *Machine) offerPulled() {
 	}
 }
 
+// isPulled reports whether a request that waits names the wiki.
+func (m *Machine) isPulled(wiki string) bool {
+	if len(m.pulled) == 0 {
+		return false
+	}
+	_, ok := m.pulled[wiki]
+	return ok
+}
+
 // nextRemote takes the pair out whose wiki has used the workers least.
 func (m *Machine) nextRemote() *pair {
-	least := 0
-	for i, pr := range m.remotes {
-		if c := cmp.Compare(pr.wiki.away, m.remotes[least].wiki.away); c < 0 || c == 0 && pr.turn < m.remotes[least].turn {
-			least = i
+	for {
+		pr, ok := heap.Pop(&m.remotes).(*pair)
+		partition.Invariant(ok, "dispatch: the heap of remote pairs has something else")
+		if pr.awayAt < pr.wiki.away && len(m.remotes) > 0 { // another pair of its wiki was given a worker
+			pr.awayAt = pr.wiki.away
+			heap.Push(&m.remotes, pr)
+			continue
 		}
+		pr.away = notListed
+		return pr
 	}
-	pr := m.remotes[least]
-	m.remotes = slices.Delete(m.remotes, least, least+1)
-	pr.away = notListed
-	return pr
 }
 
 // want notes that a pair waits for a worker. One whose jobs this node runs by itself does not.
@@ -149,8 +198,9 @@ func (m *Machine) startAway(h node.Host, pr *pair) {
 		m.bar(pr)
 		return
 	}
-	d := Demand{Pair: pr.Pair, Needs: pr.needs(m.head(c)), Remote: pr.policy.Remote}
-	if ok, _ := m.cfg.Workers.Ready(m.now.Wall, d); !ok {
+	w := &pr.bands[c.band]
+	at, d := m.wantedBy(pr, w)
+	if at < 0 {
 		m.want(pr)
 		return
 	}
@@ -161,7 +211,7 @@ func (m *Machine) startAway(h node.Host, pr *pair) {
 	}
 	a := &attempt{part: pr.part, pr: pr, from: m.now.Mono, wall: m.now.Wall, remote: true, holder: r.Holder}
 	m.mark(pr, CauseWorker)
-	if a = m.fill(m.now, a, &pr.bands[c.band], 1); a == nil {
+	if a = m.fill(m.now, a, w, at, 1); a == nil {
 		m.cfg.Workers.Return(r.Holder)
 		return // effects of the jobs that are on the move offer the pair again
 	}
@@ -172,6 +222,24 @@ func (m *Machine) startAway(h node.Host, pr *pair) {
 	pr.wiki.away = max(pr.wiki.away, m.vaway) + pr.est
 	m.storeFirst(m.now, h, a)
 	m.offer(pr)
+}
+
+// wantedBy returns the first job of a window that somebody takes who waits, -1 for none. A job that needs
+// much lets smaller ones behind it go first; Workers see to it that it does not starve.
+func (m *Machine) wantedBy(pr *pair, w *window) (at int, d Demand) {
+	d = Demand{Pair: pr.Pair, Remote: pr.policy.Remote}
+	var refused []jobqueue.Needs
+	for i := w.head; i < len(w.list) && i < w.head+lookPast && w.list[i].job != nil; i++ {
+		j := w.list[i].job
+		if d.Needs = pr.needs(j); slices.Contains(refused, d.Needs) || pr.part.mem.Changing(j.ID) {
+			continue
+		}
+		if ok, _ := m.cfg.Workers.Ready(m.now.Wall, d); ok {
+			return i, d
+		}
+		refused = append(refused, d.Needs)
+	}
+	return -1, d
 }
 
 // bar notes that a limit refuses a pair's jobs for workers.

@@ -36,6 +36,7 @@ const (
 	grantWithin = 5 * time.Second  // a grant whose claim is not stored by then is not waited for
 	settleIn    = 10 * time.Second // an outcome that is not durable by then is of unknown outcome
 	maxEnded    = 10_000           // outcomes that are remembered
+	lookEvery   = time.Second      // for starving jobs
 	starveAfter = 30 * time.Second
 	starveLost  = 10 * time.Second // a starving job that nobody asks for any more is forgotten
 	maxStarving = 1_000
@@ -73,7 +74,8 @@ type Hub struct {
 	mu       sync.Mutex
 	wake     func()
 	draining bool
-	asked    uint64              // number of the last request
+	asked    uint64              // number of the last request, or of what is like one; see Waits
+	lookedAt time.Time           // when starving jobs made it grow
 	requests []*request          // that wait, in the order of their coming
 	grants   map[string]*lease   // by holder: reserved, and not in Run yet
 	leases   map[string]*lease   // by job id: in Run
@@ -122,10 +124,15 @@ func (h *Hub) Close() {
 	close(h.closed)
 }
 
-// Waits returns the number of the newest request, and whether any waits. See Looked.
+// Waits returns a number that grows with each request that comes and whenever room became free, and
+// whether any request waits. See Looked.
 func (h *Hub) Waits() (newest uint64, waiting bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if now := time.Now(); len(h.starving) > 0 && now.Sub(h.lookedAt) >= lookEvery {
+		h.lookedAt = now
+		h.asked++ // whether a job starves still is seen when it is offered again
+	}
 	return h.asked, len(h.requests) > 0
 }
 
@@ -207,6 +214,7 @@ func (h *Hub) Return(holder string) {
 		delete(h.grants, holder)
 		l.request.ungrant(l.needs)
 		h.compact()
+		h.asked++
 		h.wake()
 	}
 }

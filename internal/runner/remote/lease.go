@@ -114,6 +114,7 @@ func (h *Hub) forget(l *lease) {
 		delete(h.leases, id)
 	}
 	h.freed(l)
+	h.asked++
 	h.wake()
 }
 
