@@ -427,6 +427,11 @@ func (m *Machine) handOut(now partition.Now, a *attempt) {
 			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID, Needs: a.pr.needs(j),
 		}
 	}
+	if a.remote || a.pr.policy.OffWiki { // they hand it on; making it costs more than the rest of this
+		for i, j := range jobs {
+			work.Jobs[i].Cause = j.Child().String()
+		}
+	}
 	m.starts = append(m.starts, Start{Attempt: a.id, Partition: a.part.id, Remote: a.remote, Work: work, Jobs: jobs})
 	if m.cfg.Hooks.OnStart != nil && !a.found {
 		m.cfg.Hooks.OnStart(a.pr.Pair, len(jobs), now.Wall.Sub(jobs[0].Created))

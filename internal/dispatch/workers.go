@@ -285,7 +285,7 @@ func (m *Machine) Extend(id ident.ID, holder string, deadline time.Time, says jo
 		c.Deadline = deadline
 	}
 	if !says.IsZero() {
-		c.Progress = says
+		p.mem.SetProgress(id.Suffix, says)
 	}
 	m.extensions = append(m.extensions, extension{p, c, done})
 }

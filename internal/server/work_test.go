@@ -29,16 +29,19 @@ func TestACommandCarriesOutTheJobsOfItsQueueForAnyWiki(t *testing.T) {
 
 // claimed is a job that a worker of the test has.
 type claimed struct {
-	ID, Claim string
-	Attempt   int
-	Deadline  time.Time
-	Payload   json.RawMessage
+	ID       string          `json:"id"`
+	Claim    string          `json:"claim"`
+	Attempt  int             `json:"attempt"`
+	Deadline time.Time       `json:"deadline"`
+	Payload  json.RawMessage `json:"payload"`
 }
 
 func (r *running) claim(t *testing.T, queue, body string) []claimed {
 	t.Helper()
 	status, text := r.do(t, http.MethodPost, "/v1/queues/"+queue+"/claim", body)
-	var answer struct{ Jobs []claimed }
+	var answer struct {
+		Jobs []claimed `json:"jobs"`
+	}
 	if err := json.Unmarshal([]byte(text), &answer); status != http.StatusOK || err != nil {
 		t.Errorf("claim = %d %s, %v", status, text, err) // it may be another goroutine than the test's
 	}

@@ -38,6 +38,7 @@ type QueueConfig struct {
 	RetryFactor int    `yaml:"retry_factor,omitempty"`
 	Timeout     string `yaml:"timeout,omitempty"`
 	Priority    string `yaml:"priority,omitempty"`
+	Runner      string `yaml:"runner,omitempty"`
 }
 
 // CDNConfig names the caches that purges go to.
