@@ -283,7 +283,9 @@ func (w *world) retryJob() {
 			id = d
 		}
 	}
-	_, done := w.call(n, "retry", func(error, bool) {})
+	// Asked for, it may begin again.
+	_, done := w.call(n, "retry", func(error, bool) { delete(w.workers.once, id) })
+	delete(w.workers.once, id)
 	n.input(func(now partition.Now) {
 		n.m.Submit(now, p, &partition.Call{Wiki: x.new.Wiki, Command: &jobqueue.Retry{Wiki: x.new.Wiki, ID: id}, Done: done})
 	})

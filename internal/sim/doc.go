@@ -34,7 +34,7 @@
 //   - Effects and answers come only after their batch was applied.
 //   - A job starts only where the store says that this session owns the partition, under that epoch,
 //     and only when its record is there and ready; never twice under one epoch, and never beside another
-//     of its serial key.
+//     of its serial key; one that runs at most once not after an attempt of it told how it ended.
 //   - No limit of concurrency is exceeded.
 //   - Nothing is poisoned, refused or repaired that the simulation did not break itself, and no
 //     caller sees an internal error or two answers.

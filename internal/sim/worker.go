@@ -15,9 +15,12 @@ import (
 // workers remember what was executed, for the account at the end.
 type workers struct {
 	done map[ident.Suffix]time.Duration // start of the last attempt that a worker reported done
+	once map[ident.Suffix]bool          // jobs that run at most once, and whose attempt has told how it ended
 }
 
-func newWorkers() workers { return workers{done: map[ident.Suffix]time.Duration{}} }
+func newWorkers() workers {
+	return workers{done: map[ident.Suffix]time.Duration{}, once: map[ident.Suffix]bool{}}
+}
 
 // attempt is what a worker does.
 type attempt struct {
@@ -44,6 +47,9 @@ func (n *simNode) start(s *dispatch.Start) {
 	w.note(n.index, "starts", s.Attempt, uint64(s.Partition), s.Work.Queue+" "+s.Work.Jobs[0].ID)
 	for _, j := range s.Jobs {
 		w.detail("attempt %d has job %s, place %d", s.Attempt, j.ID, j.Seq)
+		if j.AtMostOnce {
+			w.require(!w.workers.once[j.ID], "what runs at most once begins once", "job %s of node %d", j.ID, n.index)
+		}
 	}
 	n.checkLimits()
 	n.checkRate(s)
@@ -125,6 +131,9 @@ func (n *simNode) report(a *attempt, i int, r runner.Result) {
 		return
 	}
 	a.reported[i] = true
+	if r.Outcome != jobqueue.OutcomeUncounted && a.start.Jobs[i].AtMostOnce && !a.cancelled {
+		n.w.workers.once[a.start.Jobs[i].ID] = true
+	}
 	n.results = append(n.results, func(now partition.Now) {
 		if r.Outcome == jobqueue.OutcomeDone {
 			n.w.workers.done[a.start.Jobs[i].ID] = max(a.began, n.w.workers.done[a.start.Jobs[i].ID])
