@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"auwai/internal/dispatch"
+	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
 	"auwai/internal/runner"
@@ -151,4 +152,26 @@ func TestClosingTheDriverEndsItsAttempts(t *testing.T) {
 	r.push(pairOf("links", "aawiki"), 5)
 	running.Wait()
 	r.driver.Close() // returns when they have ended
+}
+
+func TestAnAttemptHearsThatItsJobWasCancelled(t *testing.T) {
+	p := pairOf("links", "aawiki")
+	r := newRig(t, &policy{node: 1})
+	var cause error
+	began := make(chan struct{})
+	until := driven(t, r, func(ctx context.Context, _ runner.Work, _ func(int, runner.Result)) error {
+		close(began)
+		<-ctx.Done()
+		cause = context.Cause(ctx)
+		return cause
+	})
+	r.open(false, "aawiki")
+	var id ident.Suffix
+	r.push(p, 1, func(n *jobqueue.New) { id = n.ID })
+	<-began
+	r.command("aawiki", &jobqueue.Cancel{Wiki: "aawiki", ID: id, Running: true})
+	until(r.counted(p, jobqueue.Counts{}))
+	if !errors.Is(cause, runner.ErrCancelled) {
+		t.Errorf("the attempt ended with %v, want ErrCancelled", cause)
+	}
 }
