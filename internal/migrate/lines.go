@@ -26,18 +26,17 @@ const maxLine = 64 << 20
 
 // tableLine is a line of exportJobs.php.
 type tableLine struct {
-	Wiki      string    `json:"wiki"`
-	ID        mwText    `json:"job_id"`
-	Kind      mwText    `json:"job_cmd"`
-	Namespace mwNumber  `json:"job_namespace"`
-	Title     mwText    `json:"job_title"`
-	Stamp     mwText    `json:"job_timestamp"`
-	Params    mwText    `json:"job_params"`
-	Attempts  mwNumber  `json:"job_attempts"`
-	Token     mwText    `json:"job_token"`
-	Removes   *bool     `json:"removes_duplicates"` // null: the wiki could not make the job
-	Ignored   []string  `json:"ignored_params"`
-	Only      *[]string `json:"only_params"`
+	Wiki      string   `json:"wiki"`
+	ID        mwText   `json:"job_id"`
+	Kind      mwText   `json:"job_cmd"`
+	Namespace mwNumber `json:"job_namespace"`
+	Title     mwText   `json:"job_title"`
+	Stamp     mwText   `json:"job_timestamp"`
+	Params    mwText   `json:"job_params"`
+	Attempts  mwNumber `json:"job_attempts"`
+	Token     mwText   `json:"job_token"`
+	Removes   *bool    `json:"removes_duplicates"` // null: the wiki could not make the job
+	Ignored   []string `json:"ignored_params"`
 }
 
 // mwText is a string, a number, null, or bytes as the extension marks them.
@@ -180,9 +179,6 @@ func (l *lines) tableItem(text []byte, where string) (Item, error) {
 	}
 	if t.Removes != nil {
 		r.twins = &twins{none: !*t.Removes, ignore: t.Ignored}
-		if t.Only != nil {
-			r.twins.only = *t.Only
-		}
 	}
 	return r.item(&l.options, where)
 }

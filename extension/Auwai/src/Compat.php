@@ -45,6 +45,15 @@ class Compat {
 	}
 
 	/**
+	 * @return string DB domain id of the current wiki, as drivers get it
+	 */
+	public static function currentDomain(): string {
+		$class = class_exists( 'MediaWiki\\WikiMap\\WikiMap' )
+			? 'MediaWiki\\WikiMap\\WikiMap' : 'WikiMap';
+		return $class::getCurrentWikiDbDomain()->getId();
+	}
+
+	/**
 	 * @param string $type Job type
 	 * @param array $params
 	 * @return object A RunnableJob

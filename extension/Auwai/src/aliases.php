@@ -12,6 +12,7 @@
 ( static function (): void {
 	$names = [
 		'JobQueue' => 'MediaWiki\\JobQueue\\JobQueue',
+		'JobQueueDB' => 'MediaWiki\\JobQueue\\JobQueueDB',
 		'JobQueueError' => 'MediaWiki\\JobQueue\\Exceptions\\JobQueueError',
 		'JobQueueConnectionError' => 'MediaWiki\\JobQueue\\Exceptions\\JobQueueConnectionError',
 		'EventRelayer' => 'Wikimedia\\EventRelayer\\EventRelayer',

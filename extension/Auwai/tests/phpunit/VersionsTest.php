@@ -11,7 +11,7 @@ use PHPUnit\Framework\TestCase;
 class VersionsTest extends TestCase {
 
 	/** Global class names that later versions keep as aliases; aliases.php makes any that is gone. */
-	private const ALIASED = [ 'JobQueue', 'JobQueueError', 'JobQueueConnectionError', 'EventRelayer' ];
+	private const ALIASED = [ 'JobQueue', 'JobQueueDB', 'JobQueueError', 'JobQueueConnectionError', 'EventRelayer' ];
 
 	/** Global names used where the namespaced one does not exist, by file. */
 	private const FALLBACKS = [ 'Compat.php' => [ 'Job', 'Throwable' ] ];
