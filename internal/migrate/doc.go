@@ -24,7 +24,7 @@
 //
 //   - An item is what the extension would push if MediaWiki queued the job now: type and parameters byte
 //     for byte, key, root, delay, request. A fixture that the extension's tests replay holds both to it.
-//   - A job has one client id whatever brings it: source, wiki, id and time of queuing make it. So the
+//   - A job has one client id whatever brings it: source, wiki, id, time of queuing and payload make it. So the
 //     service itself doubles nothing within a day, and the ledger nothing later.
 //   - Sources are only read.
 //   - A line of an export that is imported gives the same job: payload byte for byte, key, root, priority,

@@ -57,9 +57,10 @@ const (
 )
 
 // clientID returns the id by which the service, and the ledger, know a job again: whatever brings it,
-// and however often. stamp tells jobs apart whose ids were given twice (a table that was emptied).
-func clientID(source, wiki, id, stamp string) string {
-	h := sha256.Sum256([]byte(strings.Join([]string{source, wiki, id, stamp}, "\x00")))
+// and however often. stamp and payload tell jobs apart whose ids were given twice: by a table that was
+// emptied, or by two tables of one wiki.
+func clientID(source, wiki, id, stamp string, payload []byte) string {
+	h := sha256.Sum256([]byte(strings.Join([]string{source, wiki, id, stamp, string(payload)}, "\x00")))
 	return hex.EncodeToString(h[:16])
 }
 

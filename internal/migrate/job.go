@@ -38,8 +38,7 @@ func (j *mwJob) item() (Item, error) {
 		params.Set(phpvalue.TextKey("title"), j.title)
 	}
 	out := Item{State: j.state, Where: j.where, Job: api.NewJob{
-		ClientID: clientID(j.source, j.wiki, j.id, j.stamp), Queue: j.kind, Wiki: j.wiki,
-		Key: jobKey(j.kind, params, j.twins),
+		Queue: j.kind, Wiki: j.wiki, Key: jobKey(j.kind, params, j.twins),
 	}}
 	release := j.release
 	if v, _ := params.Get("jobReleaseTimestamp"); v != nil && release.IsZero() {
@@ -62,6 +61,7 @@ func (j *mwJob) item() (Item, error) {
 	payload := phpvalue.AppendJSON([]byte(`{"type":`), j.kind)
 	payload = phpvalue.AppendParams(append(payload, `,"params":`...), params)
 	out.Job.Payload = append(payload, '}')
+	out.Job.ClientID = clientID(j.source, j.wiki, j.id, j.stamp, out.Job.Payload)
 	return out, nil
 }
 

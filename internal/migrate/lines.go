@@ -201,7 +201,7 @@ func exportItem(text []byte, where string) (Item, error) {
 		return Item{}, &BadError{where, "the payload is no JSON; the service takes no other"}
 	}
 	item := Item{Where: where, Error: e.LastError, Job: api.NewJob{
-		ClientID: clientID(fromAuwai, e.Wiki, e.ID, normal(e.CreatedAt.Format(time.RFC3339))),
+		ClientID: clientID(fromAuwai, e.Wiki, e.ID, normal(e.CreatedAt.Format(time.RFC3339)), payload),
 		Queue:    e.Queue, Wiki: e.Wiki, Key: e.Key, RunAt: e.RunAt, Priority: e.Priority, Root: e.Root,
 		RequestID: e.RequestID, FromEvent: e.FromEvent, Domain: e.Domain, Payload: payload,
 	}}

@@ -208,7 +208,11 @@ func TestJobsOfTheRedisQueueAreReadInTheirOrderWithTheirStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	got, bad := items(t, r)
 	if len(bad) > 0 || len(got) != 5 || r.Share() != 1 {
 		t.Fatalf("%d jobs, share %v, %q", len(got), r.Share(), bad)
@@ -223,8 +227,11 @@ func TestJobsOfTheRedisQueueAreReadInTheirOrderWithTheirStates(t *testing.T) {
 		rows = append(rows, row{item.Job.Queue, item.State, item.Job.Key != ""})
 	}
 	want := []row{
-		{"cdnPurge", migrate.Delayed, false}, {"ext:job", migrate.Abandoned, false}, {"null", migrate.Claimed, false},
-		{"refreshLinks", migrate.Waiting, true}, {"refreshLinks", migrate.Waiting, true},
+		{"cdnPurge", migrate.Delayed, false},
+		{"ext:job", migrate.Abandoned, false},
+		{"null", migrate.Claimed, false},
+		{"refreshLinks", migrate.Waiting, true},
+		{"refreshLinks", migrate.Waiting, true},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("jobs (-want +got):\n%s", diff)
@@ -255,7 +262,11 @@ func TestRedisSaysWhatItCannotGive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	got, bad := items(t, r)
 	if len(got) != 0 || len(bad) != 6 {
 		t.Fatalf("%d jobs, %q", len(got), bad)

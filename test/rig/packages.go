@@ -16,7 +16,7 @@ import (
 // bringing Apache.
 func MediaWikiPackages() []string {
 	return []string{
-		"mediawiki", "micro-httpd", "php8.2-cgi", "php-cli", "php-sqlite3", "php-mbstring",
+		"mediawiki", "micro-httpd", "php8.2-cgi", "php-cli", "php-sqlite3", "sqlite3", "php-mbstring",
 		"php-xml", "php-intl", "php-curl", "php-apcu",
 	}
 }

@@ -27,7 +27,7 @@ class ExportJobs extends Maintenance {
 		parent::__construct();
 		$this->addDescription( 'List the jobs of the wiki\'s own job table as JSON lines, for auwai import jobs' );
 		$this->addOption( 'conf', 'Key of $wgJobQueueMigrationConfig that says where the table is ' .
-			'(default: what $wgJobTypeConf says, and the wiki\'s database)', false, true );
+			'(default: what $wgJobTypeConf says, else the wiki\'s database)', false, true );
 	}
 
 	/** @inheritDoc */
@@ -67,13 +67,14 @@ class ExportJobs extends Maintenance {
 			return [ $named[$key] ];
 		}
 		$tables = [];
-		foreach ( array_merge( [ [] ], array_values( $this->getConfig()->get( 'JobTypeConf' ) ) ) as $conf ) {
-			if ( is_a( $conf['class'] ?? 'JobQueueDB', 'JobQueueDB', true ) ) {
+		foreach ( $this->getConfig()->get( 'JobTypeConf' ) as $conf ) {
+			if ( is_a( $conf['class'], 'JobQueueDB', true ) ) {
 				$place = array_intersect_key( $conf, [ 'server' => 1, 'cluster' => 1 ] );
 				$tables[serialize( $place )] = $place;
 			}
 		}
-		return array_values( $tables );
+		// Once another driver has taken over, what is left is where the default puts it.
+		return $tables ? array_values( $tables ) : [ [] ];
 	}
 }
 
