@@ -101,7 +101,7 @@ func (c *Push) Reads(dst []kv.Key, p partition.ID) []kv.Key {
 
 // readWaits names what the chain and the waits of a job lead to.
 func (n *New) readWaits(dst []kv.Key, p partition.ID) []kv.Key {
-	if !validName(n.Wiki) || !validName(n.Queue) {
+	if n.SerialKey == "" && len(n.WaitsFor) == 0 || !validName(n.Wiki) || !validName(n.Queue) {
 		return dst
 	}
 	if n.SerialKey != "" {
