@@ -172,3 +172,32 @@ func TestAWikiPullsItsOwnJobsWhateverTheirRunnerIs(t *testing.T) {
 		t.Errorf("finish = %d %s", status, text)
 	}
 }
+
+func TestASmallJobPassesALargeOneThatNoWorkerHasRoomFor(t *testing.T) {
+	r := start(t, t.TempDir(), remoteQueue)
+	r.push(t, `[{"queue":"encode","wiki":"anywiki","payload":{"n":1},"needs":{"cores":8}},{"queue":"encode","wiki":"anywiki","payload":{"n":2},"needs":{"cores":1}}]`)
+	small := r.claim(t, "encode", `{"wait":"30s","worker":"w1","capacity":{"cores":2}}`)
+	if len(small) != 1 || string(small[0].Payload) != `{"n":2}` {
+		t.Errorf("claimed %+v, want the small job", small)
+	}
+	large := r.claim(t, "encode", `{"wait":"30s","worker":"w2","capacity":{"cores":8}}`)
+	if len(large) != 1 || string(large[0].Payload) != `{"n":1}` {
+		t.Errorf("claimed %+v, want the large job", large)
+	}
+}
+
+func TestACancelledJobIsToldToItsWorkerAndEndsAsCancelled(t *testing.T) {
+	r := start(t, t.TempDir(), remoteQueue)
+	r.push(t, `[{"queue":"encode","wiki":"anywiki","payload":{}}]`)
+	job := r.claim(t, "encode", `{"wait":"30s"}`)[0]
+	if status, text := r.do(t, http.MethodPost, "/v1/jobs/"+job.ID+"/cancel", ""); status != http.StatusOK {
+		t.Fatalf("cancel = %d %s", status, text)
+	}
+	waitFor(t, func() bool {
+		_, text := r.say(t, job, "heartbeat")
+		return strings.Contains(text, `"cancelled":true`)
+	})
+	if status, text := r.say(t, job, "fail"); status != http.StatusOK || !strings.Contains(text, `"state":"cancelled"`) {
+		t.Errorf("fail = %d %s", status, text)
+	}
+}
