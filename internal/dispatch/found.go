@@ -45,6 +45,9 @@ func (a *attempt) driven(m *Machine) bool { return !a.found || a.remote && m.cfg
 
 // endLate ends the attempts elsewhere whose claims' deadlines have passed.
 func (m *Machine) endLate(now partition.Now) {
+	if len(m.attempts) == m.running {
+		return // nothing is elsewhere
+	}
 	for _, a := range m.sorted() {
 		if a.local() || !a.started || a.left == 0 || m.parts[a.part.id] != a.part {
 			continue

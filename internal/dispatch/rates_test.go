@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"auwai/internal/dispatch"
+	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/limit"
 )
@@ -233,5 +234,23 @@ func TestQueuesOfAWikiGoByRankThenByWeight(t *testing.T) {
 	n := order(from, from+40)
 	if ratio := float64(n["heavy"]) / float64(max(n["light"], 1)); ratio < 2.4 || ratio > 3.6 {
 		t.Errorf("40 starts were %v, want three of heavy for one of light", n)
+	}
+}
+
+func TestAPairThatWaitedForALimitAndWasCancelledIsForgotten(t *testing.T) {
+	p := pairOf("links", "aawiki")
+	r := newRig(t, &policy{node: 4, queues: map[string]settings{"links": {Concurrency: 1}}})
+	r.open(false, "aawiki", "abwiki")
+	r.push(pairOf("links", "abwiki"), 1)
+	var ids []ident.Suffix
+	r.push(p, 3, func(n *jobqueue.New) { ids = append(ids, n.ID) })
+	for _, id := range ids {
+		r.command("aawiki", &jobqueue.Cancel{Wiki: "aawiki", ID: id})
+	}
+	r.settle()
+	r.drainAll()
+	r.advance(time.Minute)
+	if pairs, wikis, limiters := r.m.Known(); pairs+wikis+limiters != 0 {
+		t.Errorf("%d pairs, %d wikis and %d limiters are in memory, want none", pairs, wikis, limiters)
 	}
 }

@@ -227,6 +227,7 @@ func (m *Machine) startable(pr *pair, guard bool) (c candidate, ok bool) {
 	}
 	if !ok {
 		m.mark(pr, causeNone)
+		m.rest(m.now, pr) // what it waited for may have been cancelled
 		return c, false
 	}
 	c.pass = max(pr.pass, pr.wiki.pass[c.band]-pr.stride()) // it is not owed for what it did not ask for

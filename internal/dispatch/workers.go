@@ -89,7 +89,11 @@ func (m *Machine) reoffer(list []*pair) []*pair {
 // startRemote offers what is ready to the workers that wait: to those who came since the last look all
 // of it, to the others what is new. Wikis share the workers by the time of their attempts.
 func (m *Machine) startRemote(h node.Host) {
-	if m.cfg.Workers == nil || !m.live || m.suspended || m.draining || m.finishing >= finishingAtMost {
+	if m.cfg.Workers == nil {
+		m.offerNobody()
+		return
+	}
+	if !m.live || m.suspended || m.draining || m.finishing >= finishingAtMost {
 		return
 	}
 	newest, waiting := m.cfg.Workers.Waits()
@@ -119,6 +123,15 @@ func (m *Machine) startRemote(h node.Host) {
 		m.looked = newest
 		m.cfg.Workers.Looked(newest)
 	}
+}
+
+// offerNobody has all that was offered wait for a worker.
+func (m *Machine) offerNobody() {
+	for _, pr := range m.remotes {
+		m.want(pr)
+	}
+	clear(m.remotes)
+	m.remotes = m.remotes[:0]
 }
 
 // offerPulled offers all that is ready in the wikis that requests name, whatever its queue is; what
@@ -168,7 +181,9 @@ func (m *Machine) want(pr *pair) {
 		m.mark(pr, CauseWorker)
 		pr.away = wanted
 		m.wanting = append(m.wanting, pr)
+		return
 	}
+	m.rest(m.now, pr)
 }
 
 // reading reports whether a pair has ready jobs that are not in memory yet.

@@ -324,3 +324,25 @@ func TestACancelledJobHasItsAttemptCancelled(t *testing.T) {
 		t.Fatalf("%+v, want the other one running and nothing else", got)
 	}
 }
+
+func TestAQueueForWorkersThatIsEmptyIsForgotten(t *testing.T) {
+	p := pairOf("video", "aawiki")
+	for _, crewed := range []bool{true, false} {
+		r, c := remoteRig(t, &policy{node: 1})
+		if !crewed {
+			r.cfg.Workers = nil
+			r.boot()
+		}
+		r.open(false, "aawiki")
+		var id ident.Suffix
+		r.push(p, 1, func(n *jobqueue.New) { id = n.ID })
+		r.advance(time.Second)
+		r.command("aawiki", &jobqueue.Cancel{Wiki: "aawiki", ID: id})
+		r.settle()
+		c.ask(1)
+		r.advance(time.Minute)
+		if pairs, _, _ := r.m.Known(); pairs != 0 {
+			t.Errorf("%d pairs are in memory a minute after the last job went (workers: %t), want none", pairs, crewed)
+		}
+	}
+}
