@@ -9,14 +9,15 @@ FUZZTIME ?= 30s
 BENCH    ?= .
 COUNT    ?= 5
 KEEP     ?=
+EVENTBUS ?=
 
 lint = go tool -modfile=tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt sim fuzz bench engines e2e demo php check clean
+.PHONY: help build test race lint fmt sim fuzz bench bench-mediawiki engines e2e demo php check clean
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/auwai
 	go build -o bin/auwai ./cmd/auwai
@@ -46,6 +47,9 @@ fuzz: ## Each fuzz target for FUZZTIME
 bench: ## The Go benchmarks into artifacts/bench.txt, ready for benchstat
 	@mkdir -p artifacts
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./internal/... | tee artifacts/bench.txt
+
+bench-mediawiki: ## All ways to run jobs of a real wiki, side by side (EVENTBUS=folder of that extension; installs Debian packages)
+	go run ./test/benchmw -install -eventbus '$(EVENTBUS)'
 
 engines: ## The storage suite on MariaDB, Galera and PostgreSQL (installs Debian packages)
 	tools/engines.sh

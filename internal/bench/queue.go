@@ -242,10 +242,28 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 	if o.Sync == "relaxed" {
 		sync = pebblekv.Relaxed
 	}
+	r := newRig(o.Consumers, o.Batch)
+	r.runner = newNoop()
+	r.payload = []byte(`{"type":"null","params":{"pad":"` + strings.Repeat("x", max(o.Payload-35, 0)) + `"}}`)
+	for i := range cmp.Or(o.Wikis, defaultWikis) {
+		r.wikis = append(r.wikis, "benchwiki"+strconv.Itoa(i))
+	}
+	return r, r.open(ctx, dir, sync, r.runner)
+}
+
+func newRig(attempts, batch int) *rig {
+	r := &rig{policy: &policy{}, ended: make(chan error, 1)}
+	r.policy.full, r.policy.batch = attempts, batch
+	return r
+}
+
+// open opens a store and starts a node over it. It starts no job before resume.
+func (r *rig) open(ctx context.Context, dir string, sync pebblekv.Sync, jobs runner.Runner) error {
 	engine, err := pebblekv.Open(ctx, pebblekv.Config{Dir: dir, Sync: sync})
 	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
+		return fmt.Errorf("bench: %w", err)
 	}
+	r.engine, r.counted = engine, &countingEngine{Engine: engine}
 	domains := []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
 	var families []partition.Family
 	for _, d := range domains {
@@ -253,10 +271,8 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 	}
 	registry, err := partition.NewRegistry(families...)
 	if err != nil {
-		return nil, err
+		return errors.Join(err, engine.Close())
 	}
-	r := &rig{engine: engine, counted: &countingEngine{Engine: engine}, policy: &policy{}, runner: newNoop(), ended: make(chan error, 1)}
-	r.policy.full, r.policy.batch = o.Consumers, o.Batch
 	machine := node.New(node.Config{
 		Name: "bench", Exclusive: true, Registry: registry, Domains: domains,
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // not a secret
@@ -264,21 +280,17 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 	r.driver = dispatch.NewDriver(dispatch.DriverConfig{
 		Machine: dispatch.New(dispatch.Config{Policy: r.policy, Random: rand.Float64}),
 		Engine:  engine,
-		Runners: func(jobqueue.Pair) runner.Runner { return r.runner },
+		Runners: func(jobqueue.Pair) runner.Runner { return jobs },
 	})
 	tenants := node.Join(r.driver, upkeep.New(upkeep.Config{}))
 	r.loop = node.NewLoop(node.LoopConfig{Machine: machine, Tenant: tenants, Engine: r.counted})
 	r.driver.Attach(r.loop.Poke)
 	r.minter = ident.NewMinter(machine.Session())
 	go func() { r.ended <- r.loop.Run(ctx) }()
-	r.payload = []byte(`{"type":"null","params":{"pad":"` + strings.Repeat("x", max(o.Payload-35, 0)) + `"}}`)
-	for i := range cmp.Or(o.Wikis, defaultWikis) {
-		r.wikis = append(r.wikis, "benchwiki"+strconv.Itoa(i))
-	}
 	if err := r.opened(ctx); err != nil {
-		return nil, errors.Join(err, r.close())
+		return errors.Join(err, r.close())
 	}
-	return r, nil
+	return nil
 }
 
 // opened waits until every partition takes commands.

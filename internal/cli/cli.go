@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"auwai/internal/access"
+	"auwai/internal/bench"
 	"auwai/internal/config"
 	"auwai/internal/partition"
 )
@@ -22,6 +23,8 @@ type Deps struct {
 	Serve func(ctx context.Context, o ServeOptions) error
 	// BenchQueue measures the queue and writes its result to w.
 	BenchQueue func(ctx context.Context, o BenchQueueOptions, w io.Writer) error
+	// BenchMediaWiki measures the ways to run jobs of a wiki and tells w how it goes.
+	BenchMediaWiki func(ctx context.Context, o bench.MediaWikiOptions, w io.Writer) ([]bench.MediaWikiFigure, error)
 	// StartService starts a service of its own in a folder, for bench intake without --server, and
 	// returns its base URL and what ends it.
 	StartService func(ctx context.Context, dir string) (url string, stop func() error, err error)

@@ -21,7 +21,8 @@ func Service() Deps {
 			}, w)
 			return err
 		},
-		StartService: server.Start,
-		Registry:     server.Registry,
+		BenchMediaWiki: bench.MediaWiki,
+		StartService:   server.Start,
+		Registry:       server.Registry,
 	}
 }

@@ -200,7 +200,10 @@ func (p *Pool) Stats() Stats {
 	return Stats{Busy: p.roster.taken - idle, Idle: idle, Waiting: len(p.roster.waiting), Started: p.count}
 }
 
-// args are the arguments of a worker, the script first.
+// args are the arguments of a worker. PHP's optimizer is off for programs of the command line, since
+// most end before it pays.
 func (w Wiki) args(maxMemory int64) []string {
-	return append([]string{w.script(), "--memory-limit=" + strconv.FormatInt(maxMemory, 10)}, w.Args...)
+	return append([]string{
+		"-d", "opcache.enable_cli=1", w.script(), "--memory-limit=" + strconv.FormatInt(maxMemory, 10),
+	}, w.Args...)
 }
