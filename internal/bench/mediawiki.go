@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"auwai/internal/fault"
+	"auwai/internal/runner"
 )
 
 // The ways to run jobs that are compared.
@@ -47,7 +48,7 @@ type MediaWikiOptions struct {
 	WebPID, PlainWebPID int
 
 	Jobs   int      // trivial jobs of a round
-	Parses int      // refreshLinks jobs of a round
+	Parses int      // refreshLinks jobs of a round; at most one for each page, since two of one page wait for each other
 	Single int      // jobs of a round of the kinds that start a process for each
 	Pages  []string // titles whose links are refreshed
 	AtOnce int      // attempts at once, and workers
@@ -75,12 +76,15 @@ func MediaWiki(ctx context.Context, o MediaWikiOptions, out io.Writer) ([]MediaW
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	m := &mediaWiki{o: o, dir: dir, say: func(format string, args ...any) {
+	m := &mediaWiki{o: o, dir: dir, runners: map[string]runner.Runner{}, say: func(format string, args ...any) {
 		if !o.JSON {
 			_, _ = fmt.Fprintf(out, format+"\n", args...)
 		}
 	}}
 	figures, err := m.rounds(ctx)
+	for _, stop := range m.stops {
+		stop()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +154,7 @@ type benchJob struct {
 
 // loads returns the jobs of a round. Each has a number of its own, so that none is another's twin.
 func (o *MediaWikiOptions) loads(kind string, round int) []load {
-	trivial, refresh := o.Jobs, o.Parses
+	trivial, refresh := o.Jobs, min(o.Parses, len(o.Pages))
 	if kind == KindRunJobsEach {
 		trivial, refresh = min(trivial, o.Single), min(refresh, o.Single)
 	}
@@ -160,7 +164,7 @@ func (o *MediaWikiOptions) loads(kind string, round int) []load {
 	}
 	for i := range refresh {
 		b.jobs = append(b.jobs, benchJob{"refreshLinks", map[string]any{
-			"namespace": 0, "title": o.Pages[i%len(o.Pages)], "bench": fmt.Sprintf("%d-%d", round, i),
+			"namespace": 0, "title": o.Pages[i], "bench": fmt.Sprintf("%d-%d", round, i),
 		}})
 	}
 	return []load{a, b}
@@ -178,6 +182,9 @@ type mediaWiki struct {
 	o   MediaWikiOptions
 	dir string
 	say func(format string, args ...any)
+
+	runners map[string]runner.Runner // by kind
+	stops   []func()                 // that end them
 }
 
 func (m *mediaWiki) rounds(ctx context.Context) ([]MediaWikiFigure, error) {

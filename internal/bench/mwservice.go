@@ -24,8 +24,7 @@ import (
 // service measures a kind in which Auwai has the jobs: the real queue and dispatcher on a durable
 // store, and the real runner. The jobs are there before the clock starts, and workers are warm.
 func (m *mediaWiki) service(ctx context.Context, kind string, l load) (s sample, err error) {
-	jobs, stop := m.runnerOf(ctx, kind)
-	defer stop()
+	jobs := m.runnerOf(ctx, kind)
 	if err := m.warmUp(ctx, kind, jobs, l); err != nil {
 		return sample{}, err
 	}
@@ -53,8 +52,18 @@ func (m *mediaWiki) service(ctx context.Context, kind string, l load) (s sample,
 	return s, counted.failure()
 }
 
-// runnerOf returns the runner of a kind and what ends it.
-func (m *mediaWiki) runnerOf(ctx context.Context, kind string) (jobs runner.Runner, stop func()) {
+// runnerOf returns the runner of a kind, the same for all rounds: workers live as long as web servers.
+func (m *mediaWiki) runnerOf(ctx context.Context, kind string) runner.Runner {
+	if jobs := m.runners[kind]; jobs != nil {
+		return jobs
+	}
+	jobs, stop := m.newRunner(ctx, kind)
+	m.runners[kind], m.stops = jobs, append(m.stops, stop)
+	return jobs
+}
+
+// newRunner returns the runner of a kind and what ends it.
+func (m *mediaWiki) newRunner(ctx context.Context, kind string) (jobs runner.Runner, stop func()) {
 	if kind == KindWorker {
 		pool := phppool.New(phppool.Config{
 			Wikis: func(string) (phppool.Wiki, bool) {

@@ -67,7 +67,7 @@ counts this program, what it starts, and the web servers named by --web-pid and 
 	f.IntVar(&o.PlainWebPID, "plain-web-pid", 0, "the same of --plain-url")
 	f.StringSliceVar(&o.Pages, "pages", nil, "titles of pages whose links are refreshed")
 	f.IntVar(&o.Jobs, "jobs", 5000, "null jobs of a round")
-	f.IntVar(&o.Parses, "parses", 300, "refreshLinks jobs of a round")
+	f.IntVar(&o.Parses, "parses", 300, "refreshLinks jobs of a round, at most one for each page")
 	f.IntVar(&o.Single, "single", 30, "jobs of a round of the way that starts a process for each")
 	f.IntVar(&o.AtOnce, "at-once", 2, "attempts at once, and workers")
 	f.IntVar(&o.Rounds, "rounds", 3, "rounds, of which the medians are shown")

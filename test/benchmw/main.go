@@ -19,7 +19,7 @@ import (
 
 const (
 	wikiName = "aawiki"
-	pages    = 60
+	pages    = 240
 )
 
 func main() {
@@ -27,7 +27,7 @@ func main() {
 	install := flag.Bool("install", false, "install the Debian packages first")
 	eventbus := flag.String("eventbus", "", "folder of the EventBus extension; empty: the kind eventbus is left out")
 	flag.IntVar(&o.Jobs, "jobs", 5000, "trivial jobs of a round")
-	flag.IntVar(&o.Parses, "parses", 300, "refreshLinks jobs of a round")
+	flag.IntVar(&o.Parses, "parses", pages, "refreshLinks jobs of a round")
 	flag.IntVar(&o.Single, "single", 30, "jobs of a round of the kind that starts a process for each")
 	flag.IntVar(&o.AtOnce, "at-once", 2, "attempts at once, and workers")
 	flag.IntVar(&o.Rounds, "rounds", 3, "rounds, of which the medians are shown")

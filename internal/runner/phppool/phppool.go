@@ -22,8 +22,9 @@ const (
 	DefaultIdle = 5 * time.Minute
 	// DefaultMaxMemory is above what PHP needs for the largest pages of most wikis.
 	DefaultMaxMemory = 512 << 20
-	// DefaultMaxBatch is the greatest number of jobs of a request.
-	DefaultMaxBatch = 100
+	// DefaultMaxBatch keeps the end of a burst from lying with one worker while others are idle; more
+	// saves nothing that can be measured.
+	DefaultMaxBatch = 50
 	// DefaultBatchTime is after how long a worker starts no further job of a request.
 	DefaultBatchTime = 30 * time.Second
 	// DefaultScript is the extension's worker script, below the wiki's folder.

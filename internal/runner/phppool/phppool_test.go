@@ -459,7 +459,7 @@ func TestPayloadsReachAWorkerByteForByte(t *testing.T) {
 	if len(got[0].Error) > jobqueue.MaxError {
 		t.Errorf("the error has %d bytes", len(got[0].Error))
 	}
-	if diff := cmp.Diff(100, p.Runner().Batch("fake")); diff != "" {
+	if diff := cmp.Diff(50, p.Runner().Batch("fake")); diff != "" {
 		t.Error(diff)
 	}
 }
