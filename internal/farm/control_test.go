@@ -141,7 +141,7 @@ func TestBadControlsAreRefusedWithTheirField(t *testing.T) {
 func TestEachControlHasAnEffectWithARisingVersion(t *testing.T) {
 	h := open(t)
 	for i := range 3 {
-		if _, err := control(t, h, "all", farm.Change{Set: map[string]*float64{"concurrency": ptr(float64(i))}}); err != nil {
+		if _, err := control(t, h, "all", farm.Change{Set: map[string]*float64{"concurrency": ptr(float64(i + 1))}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -24,8 +24,8 @@ func Settings() []Setting {
 	limited := []ScopeKind{ScopeQueue, ScopeWiki, ScopePair, ScopeTag}
 	queue, ordered := []ScopeKind{ScopeQueue}, []ScopeKind{ScopeQueue, ScopePair}
 	return []Setting{
-		{Name: "concurrency", Max: most, Whole: true, scopes: append([]ScopeKind{ScopeAll}, limited...)},
-		{Name: "per_wiki", Max: most, Whole: true, scopes: queue},
+		{Name: "concurrency", Min: 1, Max: most, Whole: true, scopes: append([]ScopeKind{ScopeAll}, limited...)},
+		{Name: "per_wiki", Min: 1, Max: most, Whole: true, scopes: queue},
 		{Name: "rate", Max: 1e6, scopes: limited},
 		{Name: "burst", Max: 1e6, scopes: limited},
 		{Name: "per_wiki_rate", Max: 1e6, scopes: queue},

@@ -35,8 +35,8 @@ func (p *policy) queueOf(pair jobqueue.Pair) config.Queue {
 		whole(c, "weight", &q.Weight)
 		whole(c, "rank", &q.Rank)
 		whole(c, "concurrency", &q.PerWiki)
-		real(c, "rate", &q.PerWikiRate)
-		real(c, "burst", &q.PerWikiBurst)
+		fraction(c, "rate", &q.PerWikiRate)
+		fraction(c, "burst", &q.PerWikiBurst)
 	}
 	return q
 }

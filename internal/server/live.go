@@ -193,10 +193,10 @@ func baseQueue(cfg *config.Config, name string) config.Queue {
 func controlQueue(c *farm.Control, q *config.Queue) {
 	whole(c, "concurrency", &q.Concurrency)
 	whole(c, "per_wiki", &q.PerWiki)
-	real(c, "rate", &q.Rate)
-	real(c, "burst", &q.Burst)
-	real(c, "per_wiki_rate", &q.PerWikiRate)
-	real(c, "per_wiki_burst", &q.PerWikiBurst)
+	fraction(c, "rate", &q.Rate)
+	fraction(c, "burst", &q.Burst)
+	fraction(c, "per_wiki_rate", &q.PerWikiRate)
+	fraction(c, "per_wiki_burst", &q.PerWikiBurst)
 	whole(c, "weight", &q.Weight)
 	whole(c, "rank", &q.Rank)
 	whole(c, "attempts", &q.Attempts)
@@ -207,8 +207,8 @@ func controlQueue(c *farm.Control, q *config.Queue) {
 
 func controlLimit(c *farm.Control, l *config.Limit) {
 	whole(c, "concurrency", &l.Concurrency)
-	real(c, "rate", &l.Rate)
-	real(c, "burst", &l.Burst)
+	fraction(c, "rate", &l.Rate)
+	fraction(c, "burst", &l.Burst)
 }
 
 func whole[T ~int | ~int64](c *farm.Control, name string, to *T) {
@@ -217,7 +217,7 @@ func whole[T ~int | ~int64](c *farm.Control, name string, to *T) {
 	}
 }
 
-func real(c *farm.Control, name string, to *float64) {
+func fraction(c *farm.Control, name string, to *float64) {
 	if v, ok := c.Set[name]; ok {
 		*to = v
 	}

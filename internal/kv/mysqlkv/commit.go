@@ -6,23 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
-	"auwai/internal/backoff"
-	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
-
-// maxSends bounds how often a batch is sent that the server says it has not applied.
-const maxSends = 20
-
-// repeatPolicy is the wait before a batch is sent again. Most deadlocks are over at once.
-func repeatPolicy() backoff.Policy {
-	return backoff.Policy{First: time.Millisecond, Factor: 2, Max: 200 * time.Millisecond, Jitter: 1}
-}
 
 // Error numbers of the server.
 const (
@@ -34,23 +23,12 @@ const (
 	codeNoTable      = 1146
 )
 
-// outcome is what is known after a batch was sent.
-type outcome int
-
-const (
-	applied    outcome = iota
-	conflict           // a requirement did not hold; nothing was applied
-	notApplied         // certainly not applied, and it is worth while to send again
-	refused            // certainly not applied, and to send again would end the same
-	unknown            // everything else
-)
-
 // Commit implements kv.Engine.
 func (e *Engine) Commit(ctx context.Context, b *kv.Batch) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,62 +37,29 @@ func (e *Engine) Commit(ctx context.Context, b *kv.Batch) error {
 	if len(statements) == 0 {
 		return nil
 	}
-	run := func(conn *sql.Conn) (outcome, error) { return runSeparate(ctx, conn, statements) }
+	run := func(conn *sql.Conn) (sqlkv.Outcome, error) { return runSeparate(ctx, conn, statements) }
 	if e.cfg.Send == SendCompound {
 		text := compound(statements)
-		run = func(conn *sql.Conn) (outcome, error) { return runCompound(ctx, conn, text) }
+		run = func(conn *sql.Conn) (sqlkv.Outcome, error) { return runCompound(ctx, conn, text) }
 	}
-	for sends := 1; ; sends++ {
-		result, err := e.send(ctx, run)
-		switch result {
-		case applied:
-			return nil
-		case conflict:
-			return kv.ErrConflict
-		case unknown:
-			return fmt.Errorf("mysqlkv: commit: %w: %w", kv.ErrUnknown, err)
-		case refused:
-			return fault.Wrap(fault.Unavailable, err, "mysqlkv: commit refused")
-		case notApplied:
-		}
-		if err := e.pause(ctx, sends, err); err != nil {
-			return err
-		}
-	}
+	return e.calls.Commit(ctx, e.cfg.OnRepeat, func(ctx context.Context) (sqlkv.Outcome, error) { return e.send(ctx, run) })
 }
 
 // send runs the transaction once on a connection of the pool. After anything but an answer that
 // leaves no transaction behind the connection is dropped: a killed statement, for instance, ends no
 // transaction, and the next START TRANSACTION would commit it.
-func (e *Engine) send(ctx context.Context, run func(*sql.Conn) (outcome, error)) (outcome, error) {
+func (e *Engine) send(ctx context.Context, run func(*sql.Conn) (sqlkv.Outcome, error)) (sqlkv.Outcome, error) {
 	conn, err := e.commits.Conn(ctx)
 	if err != nil {
-		return refused, fmt.Errorf("get a connection: %w", err)
+		return sqlkv.Refused, fmt.Errorf("get a connection: %w", err)
 	}
 	result, err := run(conn)
-	if result != applied && result != conflict {
+	if result != sqlkv.Applied && result != sqlkv.Conflict {
 		drop(conn)
 		return result, err
 	}
 	_ = conn.Close() // hands it back to the pool; the answer is there
 	return result, err
-}
-
-// pause waits before the batch is sent again, and ends the repetition.
-func (e *Engine) pause(ctx context.Context, sends int, cause error) error {
-	if sends == maxSends {
-		return fault.Wrap(fault.Unavailable, cause, fmt.Sprintf("mysqlkv: commit not applied, sent %d times", sends))
-	}
-	e.cfg.OnRepeat(cause)
-	chance := rand.Float64() //nolint:gosec // it only keeps two clients apart
-	timer := time.NewTimer(repeatPolicy().Delay(sends, chance))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fault.Wrap(fault.Unavailable, errors.Join(ctx.Err(), cause), "mysqlkv: commit not applied")
-	}
 }
 
 // compound returns the transaction as one statement. Its handler rolls back at every error and hands
@@ -144,14 +89,14 @@ func compound(statements []statement) string {
 
 // runCompound sends the transaction in one round trip. The pool is not asked to repeat: a call on
 // one connection is carried out once.
-func runCompound(ctx context.Context, conn *sql.Conn, text string) (outcome, error) {
+func runCompound(ctx context.Context, conn *sql.Conn, text string) (sqlkv.Outcome, error) {
 	_, err := conn.ExecContext(ctx, text)
 	return classify(err), err
 }
 
 // runSeparate sends one statement after the other. Until COMMIT is sent nothing can be applied,
 // whatever happens.
-func runSeparate(ctx context.Context, conn *sql.Conn, statements []statement) (outcome, error) {
+func runSeparate(ctx context.Context, conn *sql.Conn, statements []statement) (sqlkv.Outcome, error) {
 	if _, err := conn.ExecContext(ctx, "START TRANSACTION"); err != nil {
 		return beforeCommit(ctx, err), err
 	}
@@ -164,7 +109,7 @@ func runSeparate(ctx context.Context, conn *sql.Conn, statements []statement) (o
 			continue
 		}
 		out := beforeCommit(ctx, err)
-		if _, rollback := conn.ExecContext(ctx, "ROLLBACK"); rollback != nil && out == conflict {
+		if _, rollback := conn.ExecContext(ctx, "ROLLBACK"); rollback != nil && out == sqlkv.Conflict {
 			// The conflict stands, but the connection has to go.
 			drop(conn)
 		}
@@ -186,46 +131,46 @@ func checkOneRow(result sql.Result) error {
 }
 
 // beforeCommit classifies an error of a statement before COMMIT.
-func beforeCommit(ctx context.Context, err error) outcome {
+func beforeCommit(ctx context.Context, err error) sqlkv.Outcome {
 	out := classify(err)
 	switch {
 	case errors.Is(err, errNotHeld):
-		return conflict
-	case out != unknown:
+		return sqlkv.Conflict
+	case out != sqlkv.Unknown:
 		return out
 	case ctx.Err() != nil || number(err) != 0:
-		return refused
+		return sqlkv.Refused
 	default:
-		return notApplied // the connection is gone
+		return sqlkv.NotApplied // the connection is gone
 	}
 }
 
 // classify says what an error of the statement that commits means. The list holds what the server
 // answers only when nothing was applied. Everything else is unknown: a killed or stopped server
 // answers with errors too, while its commit may be on disk.
-func classify(err error) outcome {
+func classify(err error) sqlkv.Outcome {
 	switch {
 	case err == nil:
-		return applied
+		return sqlkv.Applied
 	case errors.Is(err, driver.ErrBadConn): // the driver's word for "nothing was sent"
-		return notApplied
+		return sqlkv.NotApplied
 	case errors.Is(err, mysql.ErrPktTooLarge): // found by the driver before it sends
-		return refused
+		return sqlkv.Refused
 	}
 	switch number(err) {
 	case codeConflict, codeDuplicate:
-		return conflict
+		return sqlkv.Conflict
 	case codeDeadlock, codeLockWait, codeRecordChange:
-		return notApplied
+		return sqlkv.NotApplied
 	case 1044, 1045, 1142, 1143, 1227, 1370: // access denied
-		return refused
+		return sqlkv.Refused
 	case 1040, 1203, 1226: // too many connections, a user's resources
-		return refused
+		return sqlkv.Refused
 	case 1046, 1049, 1051, 1054, 1064, codeNoTable: // no such database, table or column; syntax
-		return refused
+		return sqlkv.Refused
 	case 1114, 1118, 1153, 1206, 1290, 1406, 1436, 1792, 1836: // table full, row or packet too large, read-only
-		return refused
+		return sqlkv.Refused
 	default:
-		return unknown
+		return sqlkv.Unknown
 	}
 }

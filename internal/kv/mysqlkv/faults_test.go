@@ -10,6 +10,7 @@ import (
 
 	"auwai/internal/kv"
 	"auwai/internal/kv/mysqlkv"
+	"auwai/internal/kv/sqlkv"
 	"auwai/internal/testenv"
 )
 
@@ -97,7 +98,7 @@ func TestAKilledCommitLeavesNothingHalfDone(t *testing.T) {
 		{"before COMMIT, connection: repeated", mysqlkv.SendSeparate, "CONNECTION", is(nil), "1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg := mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix(), MaxConns: 1, Send: test.send}
+			cfg := mysqlkv.Config{DSN: server.DSN(), Send: test.send, Options: sqlkv.Options{TablePrefix: prefixes.Next(), MaxConns: 1}}
 			e := open(t, cfg)
 			h := hold(t, cfg, "INSERT INTO "+cfg.TablePrefix+"kv VALUES ('b', '')")
 			done := commitAsync(t, e, func(b *kv.Batch) {
@@ -132,10 +133,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 	for _, send := range []mysqlkv.Send{mysqlkv.SendCompound, mysqlkv.SendSeparate} {
 		t.Run(fmt.Sprintf("send %d", send), func(t *testing.T) {
 			var repeats []error
-			cfg := mysqlkv.Config{
-				DSN: server.DSN(), TablePrefix: newPrefix(), Send: send,
-				OnRepeat: func(err error) { repeats = append(repeats, err) },
-			}
+			cfg := mysqlkv.Config{DSN: server.DSN(), Send: send, Options: sqlkv.Options{TablePrefix: prefixes.Next(), OnRepeat: func(err error) { repeats = append(repeats, err) }}}
 			e := open(t, cfg)
 			table := cfg.TablePrefix + "kv"
 			if err := e.Commit(t.Context(), batch(func(b *kv.Batch) {
@@ -172,7 +170,7 @@ func separate(t *testing.T) (through, direct *mysqlkv.Engine, proxy *testenv.Pro
 	t.Helper()
 	server := servers.MariaDB(t)
 	proxy = testenv.NewProxy(t, server.Socket())
-	cfg := mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix(), Send: mysqlkv.SendSeparate}
+	cfg := mysqlkv.Config{DSN: server.DSN(), Send: mysqlkv.SendSeparate, Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	direct = open(t, cfg)
 	cfg.DSN = server.DSNThrough(proxy)
 	through = open(t, cfg)

@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
 // Engine is the kv engine on one server. It is safe for concurrent use.
@@ -20,16 +20,10 @@ type Engine struct {
 	commits    *sql.DB // reads and commits
 	snapshots  *sql.DB // one connection for each open snapshot
 
-	mu     sync.Mutex
-	closed bool                   // Guarded by mu.
-	open   map[*snapshot]struct{} // Guarded by mu: the snapshots that Close ends.
-	calls  sync.WaitGroup         // the running calls; Add only under mu, while not closed
+	calls *sqlkv.Calls
 }
 
-var (
-	_ kv.Engine   = (*Engine)(nil)
-	_ kv.Snapshot = (*snapshot)(nil)
-)
+var _ kv.Engine = (*Engine)(nil)
 
 // Open connects to the server, checks that it keeps the contract, and makes the tables when they are
 // missing. A server whose acknowledgements are not durable, or whose limits are too small, is refused
@@ -38,7 +32,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("mysqlkv: %w", err)
 	}
-	cfg = cfg.withDefaults()
+	cfg.Options = cfg.WithDefaults()
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	vars, err := probe(ctx, cfg)
@@ -57,7 +51,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, names: tableNames(cfg.TablePrefix), vars: vars, durability: durability,
-		open: make(map[*snapshot]struct{}),
+		calls: sqlkv.NewCalls("mysqlkv", cfg.Timeout),
 	}
 	if err := e.connect(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
@@ -92,18 +86,8 @@ func (e *Engine) Durability() Durability { return e.durability }
 // Close waits for running calls, ends all snapshots and closes all connections. Closing again does
 // nothing.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
+	if !e.calls.Close() {
 		return nil
-	}
-	e.closed = true
-	open := e.open
-	e.open = nil
-	e.mu.Unlock()
-	e.calls.Wait()
-	for s := range open {
-		s.end()
 	}
 	for _, db := range []*sql.DB{e.commits, e.snapshots} {
 		if db != nil {
@@ -112,19 +96,4 @@ func (e *Engine) Close() error {
 		}
 	}
 	return nil
-}
-
-// enter begins a call; leave ends it. The context that enter returns ends with Config.Timeout.
-func (e *Engine) enter(ctx context.Context) (context.Context, func(), error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, fmt.Errorf("mysqlkv: %w", err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, nil, kv.ErrClosed
-	}
-	e.calls.Add(1)
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
-	return ctx, func() { cancel(); e.calls.Done() }, nil
 }

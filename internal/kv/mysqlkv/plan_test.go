@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 	"auwai/internal/testenv"
 )
 
@@ -97,7 +98,7 @@ func TestPlansDoNotDependOnStatistics(t *testing.T) {
 }
 
 func TestAnErrorThatIsNotOnTheListIsAnUnknownOutcome(t *testing.T) {
-	if got := classify(sql.ErrConnDone); got != unknown {
+	if got := classify(sql.ErrConnDone); got != sqlkv.Unknown {
 		t.Errorf("classify(%v) = %v, want unknown", sql.ErrConnDone, got)
 	}
 }

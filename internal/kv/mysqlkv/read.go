@@ -14,6 +14,7 @@ import (
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
 const (
@@ -38,7 +39,7 @@ type reader struct {
 
 // Get implements kv.Engine. Up to 10,000 keys are read by one statement.
 func (e *Engine) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (e *Engine) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
 
 // Scan implements kv.Engine. Up to 500 ranges are read by one statement.
 func (e *Engine) Scan(ctx context.Context, ranges ...kv.Range) ([]kv.Page, error) {
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (n names) get(ctx context.Context, query querier, keys []kv.Key) ([][]byte,
 			if at < 0 || at >= len(part) {
 				return fmt.Errorf("the server answered for key %d of %d", at, len(part))
 			}
-			values[from+at] = notNil(value)
+			values[from+at] = sqlkv.NotNil(value)
 			return nil
 		}})
 		if err != nil {
@@ -171,7 +172,7 @@ func (n names) scanPart(ctx context.Context, query querier, ranges []kv.Range) (
 			return fmt.Errorf("the server answered for range %d of %d", at, len(ranges))
 		}
 		if !ranges[at].KeysOnly {
-			value = notNil(value)
+			value = sqlkv.NotNil(value)
 		}
 		found[at] = append(found[at], kv.Entry{Key: key, Value: value})
 		return nil
@@ -193,23 +194,9 @@ func makePage(r kv.Range, rows []kv.Entry) kv.Page {
 	size := 0
 	for i, row := range rows {
 		size += len(row.Key) + len(row.Value)
-		if i == limitOf(r) || (i > 0 && r.MaxBytes > 0 && size > r.MaxBytes) {
+		if i == sqlkv.LimitOf(r) || (i > 0 && r.MaxBytes > 0 && size > r.MaxBytes) {
 			return kv.Page{Entries: slices.Clip(rows[:i]), More: true}
 		}
 	}
 	return kv.Page{Entries: rows}
-}
-
-func limitOf(r kv.Range) int {
-	if r.Limit <= 0 {
-		return kv.DefaultLimit
-	}
-	return r.Limit
-}
-
-func notNil(value []byte) []byte {
-	if value == nil {
-		return []byte{}
-	}
-	return value
 }

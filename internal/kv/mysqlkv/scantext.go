@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
 // scanText returns the statement that reads the ranges with their numbers.
@@ -45,7 +46,7 @@ func (n names) appendBounded(text []byte, i int, r kv.Range) []byte {
 		"SELECT k,LENGTH(k)+LENGTH(v) AS n FROM %s", i, order, order, n.kv)
 	text = n.appendWhere(text, r)
 	return fmt.Appendf(text, ") l) w WHERE total-n<=%d OR place<=2) b STRAIGHT_JOIN %s s FORCE INDEX(PRIMARY) ON s.k=b.k"+
-		" ORDER BY b.k%s LIMIT %d)", r.MaxBytes, n.kv, order, limitOf(r)+1)
+		" ORDER BY b.k%s LIMIT %d)", r.MaxBytes, n.kv, order, sqlkv.LimitOf(r)+1)
 }
 
 func (n names) appendWhere(text []byte, r kv.Range) []byte {
@@ -54,7 +55,7 @@ func (n names) appendWhere(text []byte, r kv.Range) []byte {
 		text = appendHex(append(text, " AND k<"...), r.To)
 	}
 	text = append(append(text, " ORDER BY k"...), orderOf(r)...)
-	return strconv.AppendInt(append(text, " LIMIT "...), int64(limitOf(r))+1, 10)
+	return strconv.AppendInt(append(text, " LIMIT "...), int64(sqlkv.LimitOf(r))+1, 10)
 }
 
 func orderOf(r kv.Range) string {

@@ -11,6 +11,7 @@ import (
 	"auwai/internal/kv/kvtest"
 	"auwai/internal/kv/memkv"
 	"auwai/internal/kv/mysqlkv"
+	"auwai/internal/kv/sqlkv"
 	"auwai/internal/kv/sqltest"
 	"auwai/internal/testenv"
 )
@@ -19,7 +20,7 @@ import (
 func stores(server *testenv.MariaDBServer, cfg mysqlkv.Config) func(t testing.TB) sqltest.Store {
 	return func(t testing.TB) sqltest.Store {
 		cfg := cfg
-		cfg.TablePrefix = newPrefix()
+		cfg.TablePrefix = prefixes.Next()
 		proxy := testenv.NewProxy(t, server.Socket())
 		opener := func(dsn string) func(context.Context) (kv.Engine, error) {
 			cfg := cfg
@@ -40,7 +41,7 @@ func TestGaleraBehindAFaultyNetwork(t *testing.T) {
 
 func TestATakeoverLosesNothingAndEndsTheWriter(t *testing.T) {
 	server := servers.MariaDB(t)
-	cfg := mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix()}
+	cfg := mysqlkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	for _, send := range []mysqlkv.Send{mysqlkv.SendCompound, mysqlkv.SendSeparate} {
 		cfg.Send = send
 		writer, taker := open(t, cfg), open(t, cfg)
@@ -49,16 +50,16 @@ func TestATakeoverLosesNothingAndEndsTheWriter(t *testing.T) {
 				sqltest.Takeovers(t, writer, taker, 40, still)
 			})
 		}
-		cfg.TablePrefix = newPrefix()
+		cfg.TablePrefix = prefixes.Next()
 	}
 }
 
 func TestATakeoverOnAnotherGaleraNodeLosesNothingAndEndsTheWriter(t *testing.T) {
 	nodes := servers.Galera(t)
 	for _, send := range []mysqlkv.Send{mysqlkv.SendCompound, mysqlkv.SendSeparate} {
-		prefix := newPrefix()
-		writer := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), TablePrefix: prefix, Send: send})
-		taker := open(t, mysqlkv.Config{DSN: nodes[1].DSN(), TablePrefix: prefix, Send: send})
+		prefix := prefixes.Next()
+		writer := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), Send: send, Options: sqlkv.Options{TablePrefix: prefix}})
+		taker := open(t, mysqlkv.Config{DSN: nodes[1].DSN(), Send: send, Options: sqlkv.Options{TablePrefix: prefix}})
 		// A fence that keeps its value is fought for much longer: fewer rounds.
 		for still, rounds := range map[bool]int{false: 60, true: 15} {
 			t.Run(fmt.Sprintf("send %d still %v", send, still), func(t *testing.T) {
@@ -70,9 +71,9 @@ func TestATakeoverOnAnotherGaleraNodeLosesNothingAndEndsTheWriter(t *testing.T) 
 
 func TestAReadOnOneGaleraNodeSeesACommitOnAnother(t *testing.T) {
 	nodes := servers.Galera(t)
-	prefix := newPrefix()
-	one := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), TablePrefix: prefix})
-	two := open(t, mysqlkv.Config{DSN: nodes[1].DSN(), TablePrefix: prefix})
+	prefix := prefixes.Next()
+	one := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), Options: sqlkv.Options{TablePrefix: prefix}})
+	two := open(t, mysqlkv.Config{DSN: nodes[1].DSN(), Options: sqlkv.Options{TablePrefix: prefix}})
 	for i := range 200 {
 		want := fmt.Sprint(i)
 		if err := one.Commit(t.Context(), batch(func(b *kv.Batch) { b.Set([]byte("k"), []byte(want)) })); err != nil {
@@ -99,8 +100,8 @@ func TestAReadOnOneGaleraNodeSeesACommitOnAnother(t *testing.T) {
 func TestAGaleraNodeThatDiesTakesNothingAcknowledgedAlong(t *testing.T) {
 	nodes := servers.Galera(t)
 	last := nodes[len(nodes)-1]
-	prefix := newPrefix()
-	dying, err := mysqlkv.Open(t.Context(), mysqlkv.Config{DSN: last.DSN(), TablePrefix: prefix})
+	prefix := prefixes.Next()
+	dying, err := mysqlkv.Open(t.Context(), mysqlkv.Config{DSN: last.DSN(), Options: sqlkv.Options{TablePrefix: prefix}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestAGaleraNodeThatDiesTakesNothingAcknowledgedAlong(t *testing.T) {
 		}
 	}
 	last.Kill()
-	left := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), TablePrefix: prefix})
+	left := open(t, mysqlkv.Config{DSN: nodes[0].DSN(), Options: sqlkv.Options{TablePrefix: prefix}})
 	count := func(e *mysqlkv.Engine) int {
 		pages, err := e.Scan(t.Context(), kv.Range{})
 		if err != nil {
@@ -132,7 +133,7 @@ func TestAGaleraNodeThatDiesTakesNothingAcknowledgedAlong(t *testing.T) {
 	if err := last.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	back := open(t, mysqlkv.Config{DSN: last.DSN(), TablePrefix: prefix})
+	back := open(t, mysqlkv.Config{DSN: last.DSN(), Options: sqlkv.Options{TablePrefix: prefix}})
 	if n := count(back); n != commits {
 		t.Errorf("%d rows on the node that came back, want %d", n, commits)
 	}
@@ -147,7 +148,7 @@ func TestTheSameHistoryGivesTheSameAnswersAsInMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, send := range []mysqlkv.Send{mysqlkv.SendCompound, mysqlkv.SendSeparate} {
-			e := open(t, mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix(), Send: send})
+			e := open(t, mysqlkv.Config{DSN: server.DSN(), Send: send, Options: sqlkv.Options{TablePrefix: prefixes.Next()}})
 			got, err := kvtest.Replay(t.Context(), e, h)
 			if err != nil {
 				t.Fatal(err)
@@ -188,7 +189,7 @@ func TestWeakServersAreRefusedByName(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "SET GLOBAL max_allowed_packet = 8388608"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := mysqlkv.Open(t.Context(), mysqlkv.Config{DSN: server.DSN(), AllowWeak: true})
+	_, err := mysqlkv.Open(t.Context(), mysqlkv.Config{DSN: server.DSN(), Options: sqlkv.Options{AllowWeak: true}})
 	if err == nil || !strings.Contains(err.Error(), "max_allowed_packet is 8388608") {
 		t.Errorf("Open = %v, want it to name max_allowed_packet", err)
 	}
@@ -196,7 +197,7 @@ func TestWeakServersAreRefusedByName(t *testing.T) {
 
 func TestTablesOfAnotherFormatAreRefused(t *testing.T) {
 	server := servers.MariaDB(t)
-	cfg := mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix()}
+	cfg := mysqlkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	open(t, cfg)
 	db := query(t, server.DSN())
 	if _, err := db.ExecContext(t.Context(), "UPDATE "+cfg.TablePrefix+"kv_meta SET value = '2'"); err != nil {
@@ -228,7 +229,7 @@ func BenchmarkMariaDB(b *testing.B) {
 	for name, send := range map[string]mysqlkv.Send{"compound": mysqlkv.SendCompound, "separate": mysqlkv.SendSeparate} {
 		b.Run(name, func(b *testing.B) {
 			kvtest.Bench(b, func(b *testing.B) kv.Engine {
-				return open(b, mysqlkv.Config{DSN: server.DSN(), TablePrefix: newPrefix(), Send: send})
+				return open(b, mysqlkv.Config{DSN: server.DSN(), Send: send, Options: sqlkv.Options{TablePrefix: prefixes.Next()}})
 			})
 		})
 	}
@@ -237,6 +238,6 @@ func BenchmarkMariaDB(b *testing.B) {
 func BenchmarkGalera(b *testing.B) {
 	nodes := servers.Galera(b)
 	kvtest.Bench(b, func(b *testing.B) kv.Engine {
-		return open(b, mysqlkv.Config{DSN: nodes[0].DSN(), TablePrefix: newPrefix()})
+		return open(b, mysqlkv.Config{DSN: nodes[0].DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}})
 	})
 }

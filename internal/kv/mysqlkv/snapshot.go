@@ -2,26 +2,16 @@ package mysqlkv
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
-	"sync"
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
-// snapshot is a REPEATABLE READ transaction on a connection of its own.
-type snapshot struct {
-	engine *Engine
-
-	mu   sync.Mutex // held during a read: a connection does one thing at a time
-	conn *sql.Conn  // Guarded by mu; nil once ended.
-}
-
-// Snapshot implements kv.Engine. An open snapshot keeps old versions of rows alive: a store under
-// load grows until it is closed.
+// Snapshot implements kv.Engine: a REPEATABLE READ transaction on a connection of its own. An open
+// snapshot keeps old versions of rows alive: a store under load grows until it is closed.
 func (e *Engine) Snapshot(ctx context.Context) (kv.Snapshot, error) {
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,63 +24,15 @@ func (e *Engine) Snapshot(ctx context.Context) (kv.Snapshot, error) {
 		drop(conn)
 		return nil, fault.Wrap(fault.Unavailable, err, "mysqlkv: snapshot")
 	}
-	s := &snapshot{engine: e, conn: conn}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		s.end()
-		return nil, kv.ErrClosed
+	// A read is never repeated on another connection, which would see another moment.
+	query := func(ctx context.Context, text string, read reader) error {
+		return readAll(ctx, conn.QueryContext, text, read)
 	}
-	e.open[s] = struct{}{}
-	return s, nil
-}
-
-// Get implements kv.Snapshot.
-func (s *snapshot) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
-	ctx, leave, err := s.engine.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return s.engine.names.get(ctx, s.query, keys)
-}
-
-// Scan implements kv.Snapshot.
-func (s *snapshot) Scan(ctx context.Context, ranges ...kv.Range) ([]kv.Page, error) {
-	ctx, leave, err := s.engine.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	return s.engine.names.scan(ctx, s.query, ranges)
-}
-
-// query reads on the snapshot's connection. It is never repeated on another one, which would see
-// another moment.
-func (s *snapshot) query(ctx context.Context, text string, read reader) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		return fmt.Errorf("snapshot: %w", kv.ErrClosed)
-	}
-	return readAll(ctx, s.conn.QueryContext, text, read)
-}
-
-// Close implements kv.Snapshot. Closing again does nothing.
-func (s *snapshot) Close() error {
-	s.engine.mu.Lock()
-	delete(s.engine.open, s)
-	s.engine.mu.Unlock()
-	s.end()
-	return nil
-}
-
-// end waits for a running read and drops the connection, and the transaction with it.
-func (s *snapshot) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil {
-		drop(s.conn)
-		s.conn = nil
-	}
+	return e.calls.Snapshot(sqlkv.View{
+		Get: func(ctx context.Context, keys []kv.Key) ([][]byte, error) { return e.names.get(ctx, query, keys) },
+		Scan: func(ctx context.Context, ranges []kv.Range) ([]kv.Page, error) {
+			return e.names.scan(ctx, query, ranges)
+		},
+		End: func() { drop(conn) },
+	})
 }

@@ -3,13 +3,13 @@ package pgkv
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
 // Engine is the kv engine on one server. It is safe for concurrent use.
@@ -19,16 +19,10 @@ type Engine struct {
 	durability Durability
 	pool       *pgxpool.Pool // reads and commits
 
-	mu     sync.Mutex
-	closed bool                   // Guarded by mu.
-	open   map[*snapshot]struct{} // Guarded by mu: the snapshots that Close ends.
-	calls  sync.WaitGroup         // the running calls; Add only under mu, while not closed
+	calls *sqlkv.Calls
 }
 
-var (
-	_ kv.Engine   = (*Engine)(nil)
-	_ kv.Snapshot = (*snapshot)(nil)
-)
+var _ kv.Engine = (*Engine)(nil)
 
 // Open connects to the server, checks that it keeps the contract, and makes the tables when they are
 // missing. A server whose acknowledgements are not durable is refused with an error that names the
@@ -37,8 +31,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("pgkv: %w", err)
 	}
-	cfg = cfg.withDefaults()
-	e := &Engine{cfg: cfg, names: tableNames(cfg.TablePrefix), open: make(map[*snapshot]struct{})}
+	cfg.Options = cfg.WithDefaults()
+	e := &Engine{cfg: cfg, names: tableNames(cfg.TablePrefix), calls: sqlkv.NewCalls("pgkv", cfg.Timeout)}
 	setUp, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	if err := e.prepare(setUp); err != nil {
@@ -87,34 +81,9 @@ func (e *Engine) Durability() Durability { return e.durability }
 // Close waits for running calls, ends all snapshots and closes all connections. Closing again does
 // nothing.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	if e.closed {
-		e.mu.Unlock()
+	if !e.calls.Close() {
 		return nil
-	}
-	e.closed = true
-	open := e.open
-	e.open = nil
-	e.mu.Unlock()
-	e.calls.Wait()
-	for s := range open {
-		s.end()
 	}
 	e.pool.Close()
 	return nil
-}
-
-// enter begins a call; leave ends it. The context that enter returns ends with Config.Timeout.
-func (e *Engine) enter(ctx context.Context) (context.Context, func(), error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, fmt.Errorf("pgkv: %w", err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, nil, kv.ErrClosed
-	}
-	e.calls.Add(1)
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Timeout)
-	return ctx, func() { cancel(); e.calls.Done() }, nil
 }

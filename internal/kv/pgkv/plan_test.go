@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 	"auwai/internal/testenv"
 )
 
@@ -28,7 +29,7 @@ func explain(t *testing.T, conn *pgx.Conn, text string) string {
 
 // TestPlansDoNotDependOnStatistics: a queue's table looks empty most of the time.
 func TestPlansDoNotDependOnStatistics(t *testing.T) {
-	e, err := Open(t.Context(), Config{DSN: testenv.PostgreSQL(t).DSN(), MaxConns: 1})
+	e, err := Open(t.Context(), Config{DSN: testenv.PostgreSQL(t).DSN(), Options: sqlkv.Options{MaxConns: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"auwai/internal/fault"
 	"auwai/internal/kv"
+	"auwai/internal/kv/sqlkv"
 )
 
 // readTries is how often a read is sent whose connection breaks.
@@ -25,7 +26,7 @@ type sender interface {
 
 // Get implements kv.Engine. All keys are read by one statement.
 func (e *Engine) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (e *Engine) Get(ctx context.Context, keys ...kv.Key) ([][]byte, error) {
 
 // Scan implements kv.Engine. Each range is one statement, and all go in one round trip.
 func (e *Engine) Scan(ctx context.Context, ranges ...kv.Range) ([]kv.Page, error) {
-	ctx, leave, err := e.enter(ctx)
+	ctx, leave, err := e.calls.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (n names) get(ctx context.Context, query querier, keys []kv.Key) ([][]byte,
 		if !ok {
 			continue
 		}
-		values[i] = notNil(value)
+		values[i] = sqlkv.NotNil(value)
 		if seen[string(key)] { // a key that is asked for twice is given twice
 			values[i] = append([]byte{}, value...)
 		}
@@ -144,11 +145,11 @@ func readPage(r kv.Range, rows pgx.Rows) (kv.Page, error) {
 	size := 0
 	err := eachRow(rows, func(key, value []byte) {
 		if !r.KeysOnly {
-			value = notNil(value)
+			value = sqlkv.NotNil(value)
 		}
 		size += len(key) + len(value)
 		n := len(page.Entries)
-		if page.More || n == limitOf(r) || (n > 0 && r.MaxBytes > 0 && size > r.MaxBytes) {
+		if page.More || n == sqlkv.LimitOf(r) || (n > 0 && r.MaxBytes > 0 && size > r.MaxBytes) {
 			page.More = true
 			return
 		}
@@ -173,7 +174,7 @@ func (n names) scanText(r kv.Range) (string, []any) {
 	if r.Reverse {
 		order = " DESC"
 	}
-	args := []any{notNil(r.From), to, limitOf(r) + 1}
+	args := []any{sqlkv.NotNil(r.From), to, sqlkv.LimitOf(r) + 1}
 	where := " FROM " + n.kv + " WHERE k >= $1 AND k < $2 ORDER BY k" + order + " LIMIT $3"
 	switch {
 	case r.KeysOnly:
@@ -197,25 +198,11 @@ func afterAll() []byte {
 	return all
 }
 
-func limitOf(r kv.Range) int {
-	if r.Limit <= 0 {
-		return kv.DefaultLimit
-	}
-	return r.Limit
-}
-
-func notNil(value []byte) []byte {
-	if value == nil {
-		return []byte{}
-	}
-	return value
-}
-
 // notNilAll returns keys that an array can hold: nil would be NULL, which no row equals anyway.
 func notNilAll(keys []kv.Key) [][]byte {
 	out := make([][]byte, len(keys))
 	for i, key := range keys {
-		out[i] = notNil(key)
+		out[i] = sqlkv.NotNil(key)
 	}
 	return out
 }

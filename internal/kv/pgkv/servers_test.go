@@ -12,6 +12,7 @@ import (
 	"auwai/internal/kv/kvtest"
 	"auwai/internal/kv/memkv"
 	"auwai/internal/kv/pgkv"
+	"auwai/internal/kv/sqlkv"
 	"auwai/internal/kv/sqltest"
 	"auwai/internal/testenv"
 )
@@ -19,10 +20,10 @@ import (
 // stores returns empty stores on one server, with a proxy before it.
 func stores(server *testenv.PostgreSQLServer) func(t testing.TB) sqltest.Store {
 	return func(t testing.TB) sqltest.Store {
-		prefix := newPrefix()
+		prefix := prefixes.Next()
 		proxy := testenv.NewProxy(t, server.Socket())
 		opener := func(dsn string) func(context.Context) (kv.Engine, error) {
-			cfg := pgkv.Config{DSN: dsn, TablePrefix: prefix}
+			cfg := pgkv.Config{DSN: dsn, Options: sqlkv.Options{TablePrefix: prefix}}
 			return func(ctx context.Context) (kv.Engine, error) { return pgkv.Open(ctx, cfg) }
 		}
 		return sqltest.Store{Open: opener(server.DSN()), Link: opener(server.DSNThrough(proxy)), Proxy: proxy}
@@ -34,7 +35,7 @@ func TestPostgreSQLBehindAFaultyNetwork(t *testing.T) {
 }
 
 func TestATakeoverLosesNothingAndEndsTheWriter(t *testing.T) {
-	cfg := pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), TablePrefix: newPrefix()}
+	cfg := pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	writer, taker := open(t, cfg), open(t, cfg)
 	sqltest.Takeovers(t, writer, taker, 40, false)
 	sqltest.Takeovers(t, writer, taker, 40, true)
@@ -48,7 +49,7 @@ func TestTheSameHistoryGivesTheSameAnswersAsInMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := open(t, pgkv.Config{DSN: server.DSN(), TablePrefix: newPrefix()})
+		e := open(t, pgkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}})
 		got, err := kvtest.Replay(t.Context(), e, h)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,7 @@ func TestWeakServersAreRefusedByName(t *testing.T) {
 	if got := strings.Join(d.Settings, " "); !strings.Contains(got, "synchronous_standby_names=") {
 		t.Errorf("Settings = %q, want the standbys among them", got)
 	}
-	if got := open(t, pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), TablePrefix: newPrefix()}).Durability().String(); got != "durable" {
+	if got := open(t, pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}).Durability().String(); got != "durable" {
 		t.Errorf("Durability = %q, want durable", got)
 	}
 }
@@ -94,7 +95,7 @@ func TestAServerThatTakesNoWritesIsRefused(t *testing.T) {
 
 func TestTablesOfAnotherFormatAreRefused(t *testing.T) {
 	server := servers.PostgreSQL(t)
-	cfg := pgkv.Config{DSN: server.DSN(), TablePrefix: newPrefix()}
+	cfg := pgkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	open(t, cfg)
 	if _, err := query(t, server.DSN()).ExecContext(t.Context(), "UPDATE "+cfg.TablePrefix+"kv_meta SET value = '2'"); err != nil {
 		t.Fatal(err)
@@ -106,7 +107,7 @@ func TestTablesOfAnotherFormatAreRefused(t *testing.T) {
 
 func TestAServerThatIsNotThereIsNoUnknownOutcome(t *testing.T) {
 	server := testenv.PostgreSQL(t)
-	e := open(t, pgkv.Config{DSN: server.DSN(), MaxConns: 1})
+	e := open(t, pgkv.Config{DSN: server.DSN(), Options: sqlkv.Options{MaxConns: 1}})
 	set := batch(func(b *kv.Batch) { b.Set([]byte("k"), nil) })
 	server.Kill()
 	// The idle connection's end may be noticed only when it is used: then nothing else is known.
@@ -188,7 +189,7 @@ func wantValue(t *testing.T, e kv.Engine, key, want string) {
 func TestACancelledCommitIsUnknownAndLeavesNothing(t *testing.T) {
 	server := servers.PostgreSQL(t)
 	for _, function := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
-		cfg := pgkv.Config{DSN: server.DSN(), TablePrefix: newPrefix(), MaxConns: 1}
+		cfg := pgkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next(), MaxConns: 1}}
 		e := open(t, cfg)
 		h := hold(t, cfg, "INSERT INTO "+cfg.TablePrefix+"kv VALUES ('b', '')")
 		done := commitAsync(t, e, func(b *kv.Batch) {
@@ -214,10 +215,7 @@ func TestACancelledCommitIsUnknownAndLeavesNothing(t *testing.T) {
 // waits first.
 func TestADeadlockIsRepeated(t *testing.T) {
 	var repeats []error
-	cfg := pgkv.Config{
-		DSN: servers.PostgreSQL(t).DSN(), TablePrefix: newPrefix(),
-		OnRepeat: func(err error) { repeats = append(repeats, err) },
-	}
+	cfg := pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next(), OnRepeat: func(err error) { repeats = append(repeats, err) }}}
 	e := open(t, cfg)
 	if err := e.Commit(t.Context(), batch(func(b *kv.Batch) {
 		b.Set([]byte("a"), []byte("1"))
@@ -246,7 +244,7 @@ func TestADeadlockIsRepeated(t *testing.T) {
 
 // A constraint that is checked at the end of the transaction makes COMMIT itself fail.
 func TestAnErrorOfTheCommitItselfIsNoSuccess(t *testing.T) {
-	cfg := pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), TablePrefix: newPrefix()}
+	cfg := pgkv.Config{DSN: servers.PostgreSQL(t).DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}}
 	e := open(t, cfg)
 	table := cfg.TablePrefix + "kv"
 	for _, text := range []string{
@@ -272,6 +270,6 @@ func TestAnErrorOfTheCommitItselfIsNoSuccess(t *testing.T) {
 func BenchmarkPostgreSQL(b *testing.B) {
 	server := servers.PostgreSQL(b)
 	kvtest.Bench(b, func(b *testing.B) kv.Engine {
-		return open(b, pgkv.Config{DSN: server.DSN(), TablePrefix: newPrefix()})
+		return open(b, pgkv.Config{DSN: server.DSN(), Options: sqlkv.Options{TablePrefix: prefixes.Next()}})
 	})
 }

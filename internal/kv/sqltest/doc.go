@@ -21,4 +21,5 @@
 //	sqltest.go     Run, Store
 //	faults.go      the network's faults
 //	takeover.go    Takeovers
+//	harness.go     servers as stores of package kvtest
 package sqltest
