@@ -72,9 +72,9 @@ func TestAControlIsMergedAndOutlivesTheNode(t *testing.T) {
 	h := open(t)
 	until := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []farm.Change{
-		{Set: map[string]*float64{"concurrency": ptr(8.0), "rate": ptr(0.5), "weight": ptr(3.0)}, By: "ann"},
-		{Paused: ptr(true), Reason: ptr("the database moves"), Until: &until, By: "bob"},
-		{Set: map[string]*float64{"rate": nil, "concurrency": ptr(4.0)}, By: "cy"},
+		{Set: map[string]*float64{"concurrency": new(8.0), "rate": new(0.5), "weight": new(3.0)}, By: "ann"},
+		{Paused: new(true), Reason: new("the database moves"), Until: &until, By: "bob"},
+		{Set: map[string]*float64{"rate": nil, "concurrency": new(4.0)}, By: "cy"},
 	} {
 		if _, err := control(t, h, "queue:refreshLinks", c); err != nil {
 			t.Fatal(err)
@@ -98,10 +98,10 @@ func TestAControlIsMergedAndOutlivesTheNode(t *testing.T) {
 func TestAControlThatSaysNothingIsRemoved(t *testing.T) {
 	h := open(t)
 	for range 2 {
-		if _, err := control(t, h, "wiki:aawiki", farm.Change{Paused: ptr(true), Reason: ptr("x")}); err != nil {
+		if _, err := control(t, h, "wiki:aawiki", farm.Change{Paused: new(true), Reason: new("x")}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := control(t, h, "wiki:aawiki", farm.Change{Paused: ptr(false)})
+		got, err := control(t, h, "wiki:aawiki", farm.Change{Paused: new(false)})
 		if err != nil || got.Reason != "" {
 			t.Fatalf("resumed: %+v, %v", got, err)
 		}
@@ -121,13 +121,13 @@ func TestBadControlsAreRefusedWithTheirField(t *testing.T) {
 		scope, field string
 		change       farm.Change
 	}{
-		"unknown setting": {"queue:q", "set.speed", farm.Change{Set: map[string]*float64{"speed": ptr(1.0)}}},
-		"of no wiki":      {"wiki:w", "set.attempts", farm.Change{Set: map[string]*float64{"attempts": ptr(1.0)}}},
-		"below":           {"queue:q", "set.weight", farm.Change{Set: map[string]*float64{"weight": ptr(0.0)}}},
-		"above":           {"queue:q", "set.rank", farm.Change{Set: map[string]*float64{"rank": ptr(101.0)}}},
-		"a fraction":      {"all", "set.concurrency", farm.Change{Set: map[string]*float64{"concurrency": ptr(1.5)}}},
-		"a long reason":   {"all", "reason", farm.Change{Paused: ptr(true), Reason: ptr(strings.Repeat("x", 501))}},
-		"in the past":     {"all", "until", farm.Change{Paused: ptr(true), Until: &past}},
+		"unknown setting": {"queue:q", "set.speed", farm.Change{Set: map[string]*float64{"speed": new(1.0)}}},
+		"of no wiki":      {"wiki:w", "set.attempts", farm.Change{Set: map[string]*float64{"attempts": new(1.0)}}},
+		"below":           {"queue:q", "set.weight", farm.Change{Set: map[string]*float64{"weight": new(0.0)}}},
+		"above":           {"queue:q", "set.rank", farm.Change{Set: map[string]*float64{"rank": new(101.0)}}},
+		"a fraction":      {"all", "set.concurrency", farm.Change{Set: map[string]*float64{"concurrency": new(1.5)}}},
+		"a long reason":   {"all", "reason", farm.Change{Paused: new(true), Reason: new(strings.Repeat("x", 501))}},
+		"in the past":     {"all", "until", farm.Change{Paused: new(true), Until: &past}},
 	} {
 		if _, err := control(t, h, c.scope, c.change); fault.FieldOf(err) != c.field {
 			t.Errorf("%s: %v, want an error of the field %s", name, err, c.field)
@@ -141,7 +141,7 @@ func TestBadControlsAreRefusedWithTheirField(t *testing.T) {
 func TestEachControlHasAnEffectWithARisingVersion(t *testing.T) {
 	h := open(t)
 	for i := range 3 {
-		if _, err := control(t, h, "all", farm.Change{Set: map[string]*float64{"concurrency": ptr(float64(i + 1))}}); err != nil {
+		if _, err := control(t, h, "all", farm.Change{Set: map[string]*float64{"concurrency": new(float64(i + 1))}}); err != nil {
 			t.Fatal(err)
 		}
 	}

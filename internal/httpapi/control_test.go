@@ -47,8 +47,8 @@ func TestAChangeOfAControlIsReadWhole(t *testing.T) {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
 	want := farm.Change{
-		Paused: ptr(true), Reason: ptr("why"), By: "ann", Until: ptr(time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)),
-		Set: map[string]*float64{"concurrency": ptr(8.0), "rate": ptr(0.5), "timeout": ptr(120.0), "weight": nil},
+		Paused: new(true), Reason: new("why"), By: "ann", Until: new(time.Date(2100, 1, 2, 3, 4, 5, 0, time.UTC)),
+		Set: map[string]*float64{"concurrency": new(8.0), "rate": new(0.5), "timeout": new(120.0), "weight": nil},
 	}
 	if diff := cmp.Diff(want, r.change); diff != "" {
 		t.Error(diff)

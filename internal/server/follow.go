@@ -136,7 +136,7 @@ func (s *service) reload(ctx context.Context) {
 		s.log.Warn("configuration", "warning", warning)
 	}
 	if text := s.live.trouble(); text != "" {
-		s.log.Warn(text)
+		s.log.Warn("the configuration is used in part", "why", text)
 	}
 	s.published(ctx)
 }
