@@ -141,8 +141,11 @@ func (d *Driver) carryOut(ctx context.Context, s *Start) (err error) {
 	if !s.Remote {
 		r = d.runners(jobqueue.Pair{Queue: s.Work.Queue, Wiki: s.Work.Wiki})
 	}
-	if r == nil {
-		return nil // the configuration changed: the jobs return to their places
+	if r == nil { // the configuration changed: the jobs return to their places
+		for i := range s.Jobs {
+			d.post(result{attempt: s.Attempt, index: i, r: runner.Result{Outcome: jobqueue.OutcomeUncounted}})
+		}
+		return nil
 	}
 	return r.Run(ctx, s.Work, func(i int, res runner.Result) {
 		d.post(result{attempt: s.Attempt, index: i, r: res})

@@ -30,7 +30,7 @@ func (m *Machine) Result(now partition.Now, id uint64, i int, r runner.Result) {
 		a.part.waits[a.claims[i]] = r.Waits
 	}
 	if a.cut && r.Outcome != jobqueue.OutcomeDone {
-		r = runner.Result{Outcome: jobqueue.OutcomeUncounted}
+		r = a.unclear(i, "cut short by the service")
 	}
 	if r.Outcome == jobqueue.OutcomeUncounted {
 		switch {
@@ -46,6 +46,15 @@ func (m *Machine) Result(now partition.Now, id uint64, i int, r runner.Result) {
 	}
 	m.answered(a)
 	m.end(now, a, a.claims[i], a.pr.policy.judge(r))
+}
+
+// unclear is the result of a job of which nobody says what became of it. It returns to its place, but
+// one that runs at most once and may have begun does not run again.
+func (a *attempt) unclear(i int, words string) runner.Result {
+	if a.started && a.claims[i].AtMostOnce {
+		return runner.Result{Outcome: jobqueue.OutcomeOrderly, Error: words}
+	}
+	return runner.Result{Outcome: jobqueue.OutcomeUncounted}
 }
 
 // answered lifts the holds of a target that has taken work. A section takes no word of an attempt that
@@ -98,7 +107,7 @@ func (m *Machine) Ended(now partition.Now, id uint64, err error) {
 		if a.reported[i] {
 			continue
 		}
-		r := runner.Result{Outcome: jobqueue.OutcomeUncounted}
+		r := a.unclear(i, "the runner ended and said nothing of the job")
 		if err != nil {
 			r = runner.Result{Outcome: jobqueue.OutcomeFailed, Error: err.Error()}
 			if errors.Is(err, context.DeadlineExceeded) {

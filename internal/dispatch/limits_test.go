@@ -7,6 +7,8 @@ import (
 
 	"auwai/internal/dispatch"
 	"auwai/internal/jobqueue"
+	"auwai/internal/node"
+	"auwai/internal/runner"
 )
 
 func TestEveryLimitIsKeptAndUsed(t *testing.T) {
@@ -198,5 +200,36 @@ func TestAChangedPolicyHoldsForWhatStartsAfterIt(t *testing.T) {
 	}
 	if n := len(r.started); n != started {
 		t.Fatalf("%d attempts started above the lower limit", n-started)
+	}
+}
+
+func TestAJobThatRunsAtMostOnceDoesNotRunAgainWhenItsEndIsNotKnown(t *testing.T) {
+	for name, end := range map[string]func(r *rig, id uint64){
+		"the runner says nothing of it": func(r *rig, id uint64) { r.ended(id, nil) },
+		"the attempt is cut short": func(r *rig, id uint64) {
+			r.m.Event(r.clock, node.Event{Kind: node.Suspended})
+			r.settle()
+			r.m.Result(r.clock, id, 0, runner.Result{Outcome: jobqueue.OutcomeFailed})
+			r.ended(id, nil)
+			r.m.Event(r.clock, node.Event{Kind: node.Resumed})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair := pairOf("mail", "aawiki")
+			r := newRig(t, &policy{node: 4, queues: map[string]settings{
+				"mail": {Timeout: time.Minute, Retry: jobqueue.Policy{Attempts: 3}, More: dispatch.QueuePolicy{AtMostOnce: true}},
+			}})
+			r.open(false, "aawiki")
+			r.push(pair, 1)
+			end(r, r.ids()[0])
+			r.settle()
+			r.advance(time.Hour)
+			if n := len(r.started); n != 1 {
+				t.Fatalf("the job was started %d times", n)
+			}
+			if c := r.pairOf(pair); c.Dead != 1 {
+				t.Fatalf("the job is not among the dead: %+v", c)
+			}
+		})
 	}
 }

@@ -46,8 +46,6 @@ func TestScopesAreReadAsTheyAreWritten(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func control(t *testing.T, h *eventlogtest.Harness, text string, c farm.Change) (farm.Control, error) {
 	t.Helper()
 	cmd := &farm.SetControl{Scope: scope(t, text), Change: c}

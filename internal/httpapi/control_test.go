@@ -58,8 +58,6 @@ func TestAChangeOfAControlIsReadWhole(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func TestBadChangesNameTheirField(t *testing.T) {
 	r := newRig(t)
 	for body, field := range map[string]string{
