@@ -147,6 +147,7 @@ type Needs struct {
 type PushedJob struct {
 	ID          string `json:"id,omitempty"`
 	DuplicateOf string `json:"duplicate_of,omitempty"` // the waiting twin that it was merged into
+	State       string `json:"state,omitempty"`        // StateAccepted: kept, on its way to its owner; else absent
 	Error       string `json:"error,omitempty"`
 	Retry       *bool  `json:"retry,omitempty"` // false: sending it again does not help
 }

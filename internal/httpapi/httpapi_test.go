@@ -61,6 +61,7 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	no := false
 	for _, j := range []intake.JobsResult{
 		{Status: 201, Places: []intake.Place{{ID: "a.1"}, {ID: "a.2", DuplicateOf: "a.1"}}},
+		{Status: 202, Places: []intake.Place{{ID: "a.1"}, {ID: "b.1", State: api.StateAccepted}}},
 		{Status: 207, Places: []intake.Place{{ID: "a.1"}, {Error: "no", Retry: &no}}},
 		{Status: 400, Places: []intake.Place{{Error: "no"}}},
 		{Status: 413, Err: fault.New(fault.TooLarge, "too long")},

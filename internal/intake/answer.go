@@ -15,6 +15,7 @@ import (
 const (
 	statusKept        = 201
 	statusHasty       = 202
+	statusAccepted    = 202
 	statusPartly      = 207
 	statusInvalid     = 400
 	statusTooLarge    = 413

@@ -8,6 +8,8 @@
 //	ahead       a payload too large for its command is stored before it, in pieces
 //	place       the answer to one job
 //	fault       the answer to one event that was not taken
+//	by mail     how a command reaches a partition whose owner is silent: into a lane, durable at once,
+//	            applied once by whoever owns the partition next
 //	rules       what the configuration says of a queue's jobs when they arrive
 //
 // # One request
@@ -18,6 +20,8 @@
 //	                             │ unknown wikis are learned, at most 10,000
 //	                             ▼
 //	                          parts ─▶ payloads ahead ─▶ commands ≤ 1,000 elements and 1.5 MiB
+//	                             ▼
+//	                  owner answers │ owner silent: messages < 1 MiB, a longer one in blocks
 //	                             ▼
 //	                          durable ─▶ the answer
 //
@@ -34,6 +38,8 @@
 //   - A bad event spoils itself only. A bad job spoils the part of its wiki, and says so.
 //   - An event that comes again within a day, id and bytes alike, is answered as taken and makes
 //     nothing new. With other bytes it is taken and flagged.
+//   - By mail or not, the same requests in the same order leave the same jobs, duplicates, roots and
+//     events. By mail the answer is "accepted", with the ids as they were minted.
 //   - Memory for bodies is bounded; over it requests are answered "unavailable" before they are read.
 //     So are the names of wikis, streams and queues.
 //
@@ -42,6 +48,9 @@
 //	no ticket is left           Unavailable, with the delay after which to try again
 //	a part is not durable       its events are "error", its jobs have an error; a repeat is harmless
 //	                            where ids are given
+//	the owner is silent         the command goes by mail: 202; a full queue (max_pending) takes it too,
+//	                            as it does events
+//	a message never ends        its blocks expire
 //	nothing was taken           503 when repeating helps, else 400 or 500
 //	a payload ahead is orphaned swept by the log and the queue
 //	a queue is full             its wiki's jobs are refused, to be sent again later; events are taken
@@ -57,6 +66,7 @@
 //	admit.go     tickets                    answer.go   EventGate's form  place.go   answers to jobs
 //	wikis.go     which wiki, learning       command.go  what is applied   ahead.go   large payloads
 //	read.go      one job of a body          names.go    how many names
+//	mail.go      by mail, messages          mailcodec.go   their bodies
 //	arrival.go   rules of queues, serial keys, waits
 //	limits.go    bounds
 package intake

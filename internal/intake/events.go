@@ -282,7 +282,8 @@ func checkPurge(e *event.Event) error {
 func (in *Intake) part(ctx context.Context, wiki string, entries []*entry) {
 	p := partition.Of(wiki)
 	for len(entries) > 0 {
-		if err := in.ahead(ctx, p, wiki, entries[0]); err != nil {
+		ahead, err := in.ahead(ctx, p, wiki, entries[0])
+		if err != nil {
 			fail(entries, err)
 			return
 		}
@@ -293,7 +294,7 @@ func (in *Intake) part(ctx context.Context, wiki string, entries []*entry) {
 			size += entries[n].size()
 			n++
 		}
-		if err := in.submit(ctx, p, wiki, entries[:n]); err != nil {
+		if err := in.submit(ctx, p, wiki, entries[:n], ahead); err != nil {
 			fail(entries, err)
 			return
 		}
@@ -310,12 +311,13 @@ func fail(entries []*entry, err error) {
 
 func (x *entry) large() bool { return len(x.item.Raw) > maxInline }
 
-// ahead stores the bytes of a large event before its command.
-func (in *Intake) ahead(ctx context.Context, p partition.ID, wiki string, x *entry) error {
+// ahead stores the bytes of a large event before its command. Where the owner is silent, it returns what has
+// still to go ahead.
+func (in *Intake) ahead(ctx context.Context, p partition.ID, wiki string, x *entry) (left []mailable, err error) {
 	if !x.large() {
-		return nil
+		return nil, nil
 	}
-	var commands []partition.Command
+	var commands []mailable
 	var sizes []int
 	if x.job != nil {
 		commands, sizes = in.blobs(commands, sizes, x.job)
@@ -326,7 +328,7 @@ func (in *Intake) ahead(ctx context.Context, p partition.ID, wiki string, x *ent
 	return in.store(ctx, p, wiki, commands, func(i int) int { return sizes[i] })
 }
 
-func (in *Intake) submit(ctx context.Context, p partition.ID, wiki string, entries []*entry) error {
+func (in *Intake) submit(ctx context.Context, p partition.ID, wiki string, entries []*entry, ahead []mailable) error {
 	c := &accept{}
 	for _, x := range entries {
 		if x.log != nil {
@@ -342,8 +344,9 @@ func (in *Intake) submit(ctx context.Context, p partition.ID, wiki string, entri
 	if len(c.events)+len(c.push.Jobs) == 0 {
 		return nil
 	}
-	if err := in.node.Submit(ctx, p, wiki, c); err != nil {
-		return err
+	mailed, err := in.deliver(ctx, p, wiki, c, ahead...)
+	if err != nil || mailed {
+		return err // of a mailed one it is not known yet what was odd
 	}
 	for i, l := range c.events {
 		in.report(l, c.verdicts[i])

@@ -29,6 +29,9 @@ type fakeNode struct {
 	sent   int                                    // guarded by mu: commands
 	// fail, where set, answers a command instead of the partition.
 	fail func(wiki string, c partition.Command) error
+	// silent partitions answer nothing; lanes is what was mailed to them. Guarded by mu.
+	silent map[partition.ID]bool
+	lanes  map[partition.ID][]partition.Letter
 	// gate, where set, is received from before each command.
 	gate chan struct{}
 	now  time.Time
@@ -49,6 +52,9 @@ func (n *fakeNode) Submit(_ context.Context, p partition.ID, wiki string, c part
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sent++
+	if n.silent[p] {
+		return intake.ErrSilent
+	}
 	if n.fail != nil {
 		if err := n.fail(wiki, c); err != nil {
 			return err
@@ -57,11 +63,42 @@ func (n *fakeNode) Submit(_ context.Context, p partition.ID, wiki string, c part
 	return n.part(p).Do(wiki, c)
 }
 
+func (n *fakeNode) Mail(_ context.Context, p partition.ID, letters []partition.Letter) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.lanes == nil {
+		n.lanes = map[partition.ID][]partition.Letter{}
+	}
+	n.lanes[p] = append(n.lanes[p], letters...)
+	return nil
+}
+
+// deliver has the owner of a partition back: it applies what was mailed.
+func (n *fakeNode) deliver(p partition.ID) {
+	n.tb.Helper()
+	n.silent[p] = false
+	for i, l := range n.lanes[p] {
+		c, ok, err := intake.Domain{}.Decode(l.Kind, l.Body)
+		if !ok || err != nil {
+			n.tb.Fatalf("message of kind %#x: %t, %v", l.Kind, ok, err)
+		}
+		m := partition.Message{Sender: partition.SessionSender(9), Seq: uint64(i + 1), Kind: l.Kind, Body: l.Body}
+		if err := n.part(p).Do("", &partition.MailCommand{Message: m, Inner: c}); err != nil {
+			n.tb.Fatal(err)
+		}
+	}
+	for _, e := range n.part(p).Effects {
+		if refused, is := e.(partition.MailRefused); is {
+			n.tb.Fatalf("a message was refused: %v", refused.Err)
+		}
+	}
+}
+
 // part returns a partition. n.mu is held, or nothing else runs.
 func (n *fakeNode) part(p partition.ID) *eventlogtest.Harness {
 	h, ok := n.parts[p]
 	if !ok {
-		h = eventlogtest.NewWith(n.tb, p, farm.Families(), eventlog.Domain{}, jobqueue.Domain{})
+		h = eventlogtest.NewWith(n.tb, p, farm.Families(), eventlog.Domain{}, jobqueue.Domain{}, intake.Domain{})
 		h.Clock.Wall = n.now
 		n.parts[p] = h
 	}

@@ -27,9 +27,15 @@ const (
 // Node is what intake needs of the node.
 type Node interface {
 	// Submit hands a command to a partition and returns when it is durable, or with an error: of kind
-	// Unavailable when nothing was done, Unknown when it may have been. Commands of one wiki are
-	// applied in the order in which they are submitted. Safe for concurrent use.
+	// Unavailable when nothing was done, Unknown when it may have been. ErrSilent when the owner of the
+	// partition does not answer: the command may go by mail. Commands of one wiki are applied in the
+	// order in which they are submitted. Safe for concurrent use.
 	Submit(ctx context.Context, p partition.ID, wiki string, c partition.Command) error
+	// Mail puts messages into one lane to a partition and returns when they are durable: whoever owns the
+	// partition next applies each once, in their order, after all that was mailed before and before all
+	// that is submitted later. Errors are as of Submit; after one that says that nothing was done, the
+	// last message will never come, while others may. Safe for concurrent use.
+	Mail(ctx context.Context, p partition.ID, letters []partition.Letter) error
 	// Mint returns an identity never used before. Safe for concurrent use.
 	Mint() ident.Suffix
 	// Now returns the wall clock.

@@ -127,33 +127,37 @@ func refuseAll(part []*job, err error) {
 // push carries the jobs of one wiki to its partition, in one command.
 func (in *Intake) push(ctx context.Context, wiki string, part []*job) {
 	p := partition.Of(wiki)
-	c := &jobqueue.Push{Jobs: make([]jobqueue.New, len(part))}
+	c := newPush(make([]jobqueue.New, len(part))...)
 	for i, j := range part {
-		c.Jobs[i] = j.new
+		c.push.Jobs[i] = j.new
 	}
-	err := in.room(ctx, p, wiki, c.Jobs)
+	mailed := false
+	ahead, err := in.room(ctx, p, wiki, c.push.Jobs)
 	if err == nil {
-		err = in.node.Submit(ctx, p, wiki, c)
+		mailed, err = in.deliver(ctx, p, wiki, c, ahead...)
 	}
 	if err != nil {
 		refuseAll(part, err)
 		return
 	}
 	for i, j := range part {
-		r := &c.Results[i]
-		j.place.ID = ident.ID{Wiki: wiki, Suffix: r.ID}.String()
-		if !r.DuplicateOf.IsZero() {
-			j.place.DuplicateOf = ident.ID{Wiki: wiki, Suffix: r.DuplicateOf}.String()
+		id, twin, repeated := idOf(c, i, mailed)
+		j.place.ID = ident.ID{Wiki: wiki, Suffix: id}.String()
+		if mailed {
+			j.place.State = stateAccepted
 		}
-		if r.Repeated {
+		if !twin.IsZero() {
+			j.place.DuplicateOf = ident.ID{Wiki: wiki, Suffix: twin}.String()
+		}
+		if repeated {
 			in.repeated()
 		}
 	}
 }
 
 // room makes the jobs of a part fit into one command: payloads that are too large go ahead, and, when
-// their sum is, the largest of them.
-func (in *Intake) room(ctx context.Context, p partition.ID, wiki string, jobs []jobqueue.New) error {
+// their sum is, the largest of them. Where the owner is silent, it returns what has still to go ahead.
+func (in *Intake) room(ctx context.Context, p partition.ID, wiki string, jobs []jobqueue.New) (left []mailable, err error) {
 	base, sum := 0, 0
 	order := make([]int, len(jobs))
 	for i := range jobs {
@@ -163,11 +167,11 @@ func (in *Intake) room(ctx context.Context, p partition.ID, wiki string, jobs []
 		sum += len(n.Payload)
 	}
 	if base > maxCommandBytes {
-		return fault.Newf(fault.TooLarge, "the keys and ids of the jobs of %s have %d bytes, at most %d are taken together: send the jobs in parts",
+		return nil, fault.Newf(fault.TooLarge, "the keys and ids of the jobs of %s have %d bytes, at most %d are taken together: send the jobs in parts",
 			wiki, base, maxCommandBytes)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return len(jobs[b].Payload) - len(jobs[a].Payload) })
-	var commands []partition.Command
+	var commands []mailable
 	var sizes []int
 	for _, i := range order {
 		n := &jobs[i]

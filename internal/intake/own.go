@@ -30,11 +30,11 @@ func (in *Intake) RunJobs(ctx context.Context, wiki, reason string, at time.Time
 		return fmt.Errorf("write the payload of %s: %w", RunJobsQueue, err)
 	}
 	id := in.node.Mint()
-	c := &jobqueue.Push{Jobs: []jobqueue.New{{
+	c := newPush(jobqueue.New{
 		ID: id, Pair: jobqueue.Pair{Queue: RunJobsQueue, Wiki: wiki}, Band: s.band(RunJobsQueue),
 		Key: wiki, RunAt: at, RequestID: RunJobsQueue + "-" + id.String(), Payload: payload,
-	}}}
-	if err := in.node.Submit(ctx, partition.Of(wiki), wiki, c); err != nil {
+	})
+	if _, err := in.deliver(ctx, partition.Of(wiki), wiki, c); err != nil {
 		return fmt.Errorf("push %s of %s: %w", RunJobsQueue, wiki, err)
 	}
 	return nil

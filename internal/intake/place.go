@@ -6,18 +6,24 @@ import (
 	"auwai/internal/fault"
 )
 
-// Place answers one job: ID, perhaps with DuplicateOf; or Error.
+// stateAccepted is the state of a job on its way to its owner.
+const stateAccepted = "accepted"
+
+// Place answers one job: ID, perhaps with DuplicateOf or State; or Error.
 type Place struct {
 	ID          string `json:"id,omitempty"`
 	DuplicateOf string `json:"duplicate_of,omitempty"`
-	Error       string `json:"error,omitempty"`
+	// State is "accepted" when the job is kept and on its way to its owner: whether it is a repeat or a
+	// duplicate is not known yet. A repeat then keeps its first id, and this one names no job. Absent otherwise.
+	State string `json:"state,omitempty"`
+	Error string `json:"error,omitempty"`
 	// Retry false says that the job as it is will never be taken. Absent otherwise.
 	Retry *bool `json:"retry,omitempty"`
 }
 
 // JobsResult is what became of a body of jobs.
 type JobsResult struct {
-	Status     int // of HTTP: 201 all kept, 207 some, 400, 413, 429, 500 or 503 none
+	Status     int // of HTTP: 201 all kept, 202 all kept and some only accepted, 207 some, 400, 413, 429, 500 or 503 none
 	RetryAfter time.Duration
 	Places     []Place // one for each job, in their order; none with Err
 	Err        error   // of the body as a whole
@@ -41,12 +47,13 @@ func final(err error) bool {
 // settle computes the status of places that are filled in.
 func (in *Intake) settle(jobs []*job) JobsResult {
 	r := JobsResult{Places: make([]Place, len(jobs))}
-	kept, again, full, broken := 0, false, false, false
+	kept, accepted, again, full, broken := 0, false, false, false, false
 	for i, j := range jobs {
 		r.Places[i] = j.place
 		switch {
 		case j.err == nil:
 			kept++
+			accepted = accepted || j.place.State == stateAccepted
 		case repeatable(j.err):
 			again = true
 		case fault.KindOf(j.err) == fault.TooMany:
@@ -57,6 +64,8 @@ func (in *Intake) settle(jobs []*job) JobsResult {
 		}
 	}
 	switch {
+	case kept == len(jobs) && accepted:
+		r.Status = statusAccepted
 	case kept == len(jobs):
 		r.Status = statusKept
 	case kept > 0:

@@ -132,12 +132,12 @@ func (in *Intake) learn(ctx context.Context, s *Settings, pairs []farm.Pair) map
 	errs := map[string]error{}
 	for len(fresh) > 0 {
 		n := min(len(fresh), farm.MaxPairs)
-		c := &farm.Learn{Pairs: fresh[:n]}
+		c := learning{&farm.Learn{Pairs: fresh[:n]}}
 		fresh = fresh[n:]
-		err := in.node.Submit(ctx, farm.Partition, partition.Farm, c)
+		mailed, err := in.deliver(ctx, farm.Partition, partition.Farm, c)
 		for i, p := range c.Pairs {
 			one := err
-			if err == nil {
+			if err == nil && !mailed {
 				one = c.Errors[i]
 			}
 			if one != nil {

@@ -15,6 +15,9 @@ type StoreBlob struct {
 	ID    ident.Suffix // minted for this payload, like a job's
 	Chunk int          // number of the block, from 0
 	Data  []byte
+	// Late says that the block came by mail, however long that took: it was acknowledged, so its age
+	// does not count.
+	Late bool
 }
 
 // Apply stores the block.
@@ -26,7 +29,7 @@ func (c *StoreBlob) Apply(tx *partition.Tx) error {
 		return fault.Newf(fault.TooLarge, "jobqueue: block %d of a payload, at most %d blocks", c.Chunk, MaxChunks)
 	case len(c.Data) == 0 || len(c.Data) > ChunkSize:
 		return fault.Newf(fault.TooLarge, "jobqueue: block of %d bytes, at most %d", len(c.Data), ChunkSize)
-	case blobBucket(c.ID) < bucketOf(tx.Now()):
+	case !c.Late && blobBucket(c.ID) < bucketOf(tx.Now()):
 		return fault.Newf(fault.Invalid, "jobqueue: payload %s was begun too long ago", c.ID)
 	}
 	tx.Set(blobKey(tx.Partition(), c.Wiki, c.ID, c.Chunk), c.Data)
@@ -65,4 +68,30 @@ func BlobKeys(p partition.ID, wiki string, b BlobRef) []kv.Key {
 		keys[n] = blobKey(p, wiki, b.ID, n)
 	}
 	return keys
+}
+
+// AppendBlobReads names the keys that TakeBlob reads.
+func AppendBlobReads(dst []kv.Key, p partition.ID, wiki string, b BlobRef) []kv.Key {
+	return append(append(dst, blobExpiryKey(p, wiki, b.ID)), BlobKeys(p, wiki, b)...)
+}
+
+// TakeBlob returns the bytes of what was stored ahead, and removes it: for what is no job's payload. After
+// a miss it returns nothing. An error has kind Conflict: it has expired, or was taken.
+func TakeBlob(tx *partition.Tx, wiki string, b BlobRef) ([]byte, error) {
+	p := tx.Partition()
+	mark := blobExpiryKey(p, wiki, b.ID)
+	gone := tx.Get(mark) == nil
+	data := make([]byte, 0, b.Size)
+	for _, key := range BlobKeys(p, wiki, b) {
+		data = append(data, tx.Get(key)...)
+		tx.Delete(key)
+	}
+	tx.Delete(mark)
+	switch {
+	case tx.Missed():
+		return nil, nil
+	case gone || len(data) != b.Size:
+		return nil, fault.Newf(fault.Conflict, "jobqueue: what was stored ahead as %s has expired or was taken", b.ID)
+	}
+	return data, nil
 }

@@ -133,7 +133,7 @@ func DecodePush(body []byte) (*Push, error) {
 	version := r.byte()
 	r.bad = r.bad || version != formatVersion && version != mailVersion2
 	const least = 16 + 1 + 9 + 8 + 1
-	c := &Push{Jobs: make([]New, r.count(least))}
+	c := &Push{Jobs: make([]New, r.count(least)), accepted: true}
 	for i := range c.Jobs {
 		r.readNew(&c.Jobs[i], version)
 	}

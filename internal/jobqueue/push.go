@@ -21,6 +21,9 @@ type Push struct {
 	Results []Pushed
 
 	keys []ruleKeys // of each job, once they were made
+	// accepted says that the jobs came by mail, and were acknowledged: the bound of those that wait for one
+	// job does not refuse them any more.
+	accepted bool
 }
 
 // ruleKeys are the keys that the rules look at for one job; those that do not apply are nil.
@@ -113,12 +116,13 @@ func (n *New) readWaits(dst []kv.Key, p partition.ID) []kv.Key {
 	return dst
 }
 
-// Apply pushes the jobs.
-func (c *Push) Apply(tx *partition.Tx) error {
+// Check reports what is wrong with the jobs by themselves. Apply refuses that too; who mails a push, which
+// answers before it is applied, asks first.
+func (c *Push) Check() error {
 	if len(c.Jobs) > MaxPush {
 		return fault.Newf(fault.TooLarge, "jobqueue: %d jobs in one push, at most %d", len(c.Jobs), MaxPush)
 	}
-	size, waits := 0, 0
+	waits := 0
 	for i := range c.Jobs {
 		if err := c.Jobs[i].check(i); err != nil {
 			return err
@@ -126,6 +130,17 @@ func (c *Push) Apply(tx *partition.Tx) error {
 		if waits += len(c.Jobs[i].WaitsFor); waits > MaxWaits {
 			return fault.Newf(fault.TooLarge, "jobs[%d].waits_for: the jobs of one push wait for %d ids or more, at most %d; have a job wait for some, and the next for that", i, waits, MaxWaits)
 		}
+	}
+	return nil
+}
+
+// Apply pushes the jobs.
+func (c *Push) Apply(tx *partition.Tx) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	size := 0
+	for i := range c.Jobs {
 		size += jobKeySize(c.Jobs[i].Wiki) + readyKeySize(c.Jobs[i].Pair) + readyValueSize
 	}
 	if cap(c.Results) < len(c.Jobs) {
@@ -134,6 +149,7 @@ func (c *Push) Apply(tx *partition.Tx) error {
 	c.Results = c.Results[:len(c.Jobs)]
 	c.prepare(tx.Partition())
 	w := begin(tx, size)
+	w.accepted = c.accepted
 	for i := range c.Jobs {
 		var k *ruleKeys
 		if len(c.keys) > 0 {

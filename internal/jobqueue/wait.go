@@ -76,7 +76,7 @@ func (w *work) addWaiter(wiki string, id ident.Suffix, add waiter) error {
 		page = w.tx.Get(waitersKey(w.p, wiki, id, pages.last))
 	}
 	if (len(page)-1)/waiterSize >= waitersPage {
-		if pages.last++; !add.also && pages.last-pages.first >= MaxWaiters/waitersPage {
+		if pages.last++; !add.also && !w.accepted && pages.last-pages.first >= MaxWaiters/waitersPage {
 			return fault.Newf(fault.Conflict, "about %d jobs wait for job %s already; have the others wait for one of those",
 				MaxWaiters, ident.ID{Wiki: wiki, Suffix: id})
 		}

@@ -22,14 +22,15 @@ type work struct {
 	at    int          // the pair used last
 	index map[Pair]int // of pairs, once there are many
 
-	ending  []*Claim // ended by this transaction
-	taken   []*Claim // lost their key to another job in this transaction
-	storing []*Claim // stored by this transaction
-	waiting []*Claim // of jobs that others wait for since this transaction
-	stopped []*Claim // cancelled by this transaction
-	touched []ident.Suffix
-	back    []*Job    // returned by this command to the place where its key still is
-	blocked []unblock // that the command has let go on
+	ending   []*Claim // ended by this transaction
+	taken    []*Claim // lost their key to another job in this transaction
+	storing  []*Claim // stored by this transaction
+	waiting  []*Claim // of jobs that others wait for since this transaction
+	stopped  []*Claim // cancelled by this transaction
+	touched  []ident.Suffix
+	accepted bool      // what is pushed was acknowledged before
+	back     []*Job    // returned by this command to the place where its key still is
+	blocked  []unblock // that the command has let go on
 
 	// What an earlier command of the same transaction put into ending, taken, storing, waiting, stopped.
 	endingFrom, takenFrom, storingFrom, waitingFrom, stoppedFrom int

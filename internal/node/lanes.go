@@ -276,7 +276,18 @@ type sentLane struct {
 // Mail puts a message into this session's lane to partition p. done gets nil when it is durable: the
 // owner of p, whoever it is, will apply it exactly once.
 func (m *Machine) Mail(now partition.Now, to partition.ID, kind byte, body []byte, done func(error)) {
+	m.MailAll(now, to, []partition.Letter{{Kind: kind, Body: body}}, done)
+}
+
+// MailAll is Mail of several messages in one lane, in their order. When done gets nil, all of them are
+// durable; when it gets an error that says that nothing was done, the last one is not there and never will
+// be, though some before it may.
+func (m *Machine) MailAll(now partition.Now, to partition.ID, letters []partition.Letter, done func(error)) {
 	l := &m.mail.lanes[to]
+	longest := 0
+	for i := range letters {
+		longest = max(longest, len(letters[i].Body))
+	}
 	switch {
 	case m.stopping:
 		m.answer(done, ErrStopping)
@@ -284,10 +295,16 @@ func (m *Machine) Mail(now partition.Now, to partition.ID, kind byte, body []byt
 		m.answer(done, ErrStalled)
 	case len(l.sizes) >= partition.MaxLaneMessages || l.bytes >= partition.MaxLaneBytes || len(m.mail.waiting) >= partition.MaxLaneMessages:
 		m.answer(done, partition.ErrLaneFull)
-	case len(body) >= kv.MaxValue:
-		m.answer(done, fmt.Errorf("node: a message of %d bytes, it has to be below %d: %w", len(body), kv.MaxValue, kv.ErrTooLarge))
+	case longest >= kv.MaxValue:
+		m.answer(done, fmt.Errorf("node: a message of %d bytes, it has to be below %d: %w", longest, kv.MaxValue, kv.ErrTooLarge))
 	default:
-		m.mail.waiting = append(m.mail.waiting, &letter{to, kind, body, done, now.Mono})
+		for i, x := range letters {
+			last := done
+			if i < len(letters)-1 {
+				last = nil
+			}
+			m.mail.waiting = append(m.mail.waiting, &letter{to, x.Kind, x.Body, last, now.Mono})
+		}
 	}
 }
 
@@ -376,4 +393,15 @@ func (o *outbox) acked(s Scan, pages []kv.Page) {
 	if len(pages[0].Entries) > 0 {
 		o.ack(s.Token.P, partition.CursorOf(pages[0].Entries[0]))
 	}
+}
+
+// MailUnderWay reports whether mail of this session waits for partition p: what is submitted there before
+// it is applied would overtake it.
+func (m *Machine) MailUnderWay(p partition.ID) bool {
+	for _, l := range m.mail.waiting {
+		if l.to == p {
+			return true
+		}
+	}
+	return len(m.mail.lanes[p].sizes) > 0
 }

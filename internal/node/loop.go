@@ -285,11 +285,12 @@ func (l *Loop) Do(ctx context.Context, p partition.ID, wiki string, c partition.
 	}
 }
 
-// Mail puts a message into this session's lane to a partition and waits until it is durable.
-func (l *Loop) Mail(ctx context.Context, p partition.ID, kind byte, body []byte) error {
+// Mail puts messages into this session's lane to a partition, as Machine.MailAll does, and waits until they
+// are durable.
+func (l *Loop) Mail(ctx context.Context, p partition.ID, letters ...partition.Letter) error {
 	done := make(chan error, 1)
 	if !l.Inspect(func(now partition.Now, m *Machine) {
-		m.Mail(now, p, kind, body, func(err error) { done <- err })
+		m.MailAll(now, p, letters, func(err error) { done <- err })
 	}) {
 		return ErrStopping
 	}
@@ -301,6 +302,14 @@ func (l *Loop) Mail(ctx context.Context, p partition.ID, kind byte, body []byte)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// MailUnderWay is Machine.MailUnderWay, and whether the partition takes commands here.
+func (l *Loop) MailUnderWay(ctx context.Context, p partition.ID) (mail, open bool, err error) {
+	err = l.Ask(ctx, func(_ partition.Now, m *Machine) {
+		mail, open = m.MailUnderWay(p), m.Partition(p).State() == partition.StateOpen
+	})
+	return mail, open, err
 }
 
 // Stop begins an orderly stop; Run returns when everything is given up.

@@ -157,7 +157,7 @@ func TestMailIsAppliedExactlyOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		if err := l.Mail(t.Context(), partition.Of("a"), 'a', []byte("a")); err != nil {
+		if err := l.Mail(t.Context(), partition.Of("a"), partition.Letter{Kind: 'a', Body: []byte("a")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,10 +176,10 @@ func TestMailIsAppliedExactlyOnce(t *testing.T) {
 func TestAMessageThatNoStoreTakesIsRefusedAndHarmsNothing(t *testing.T) {
 	l, stop := running(t, memkv.NewServer(), 1)
 	defer stop()
-	if err := l.Mail(t.Context(), partition.Of("a"), 'a', make([]byte, kv.MaxValue)); !errors.Is(err, kv.ErrTooLarge) {
+	if err := l.Mail(t.Context(), partition.Of("a"), partition.Letter{Kind: 'a', Body: make([]byte, kv.MaxValue)}); !errors.Is(err, kv.ErrTooLarge) {
 		t.Errorf("Mail() = %v, want %v", err, kv.ErrTooLarge)
 	}
-	if err := l.Mail(t.Context(), partition.Of("a"), 'a', []byte("a")); err != nil {
+	if err := l.Mail(t.Context(), partition.Of("a"), partition.Letter{Kind: 'a', Body: []byte("a")}); err != nil {
 		t.Errorf("Mail() = %v after a refused message, want nil", err)
 	}
 }

@@ -8,6 +8,12 @@ import (
 // Decoder turns the kind and body of a message into the command that it stands for.
 type Decoder func(kind byte, body []byte) (Command, error)
 
+// Letter is a message that is to be sent.
+type Letter struct {
+	Kind byte
+	Body []byte
+}
+
 // MailCommand applies one message of a lane: it moves the lane's cursor, deletes the message and
 // applies what it stands for, in one transaction. A message that is not the next one of its lane was
 // applied before, and nothing happens.

@@ -29,6 +29,7 @@ type Slot int
 const (
 	SlotJobs Slot = iota
 	SlotEvents
+	SlotIntake
 	slots
 )
 

@@ -62,7 +62,7 @@ func Registry() (*partition.Registry, error) {
 }
 
 func domains() []partition.Domain {
-	return []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
+	return []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}, intake.Domain{}}
 }
 
 // Run serves until ctx ends, then stops in order. It returns nil after an orderly stop.
@@ -186,7 +186,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 	}
 	s.inspector = inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver, Secrets: s.secrets})
 	s.intake = intake.New(intake.Config{
-		Node:     &entrance{loop: s.loop, minter: ident.NewMinter(s.machine.Session())},
+		Node:     &entrance{loop: s.loop, silent: silentFor, minter: ident.NewMinter(s.machine.Session())},
 		Settings: s.live.settings, Log: s.o.Logger, Hooks: s.metrics.Intake(),
 	}, learned)
 	s.spools = newSpoolRounds(s.live.config, s.client, s.o.Logger)

@@ -6,6 +6,7 @@ import (
 
 	"auwai/internal/fault"
 	"auwai/internal/ident"
+	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
 	"auwai/internal/partition"
 )
@@ -197,8 +198,8 @@ func (w *world) push(template []jobqueue.New, tries int) {
 	w.note(n.index, "push", uint64(len(jobs)), uint64(p), "")
 	if mailed {
 		w.report.Mailed += len(jobs)
-		body := jobqueue.EncodePush(jobs)
-		n.input(func(now partition.Now) { n.m.Mail(now, p, jobqueue.MailPush, body, done) })
+		letters := w.letters(n, jobs)
+		n.input(func(now partition.Now) { n.m.MailAll(now, p, letters, done) })
 	} else {
 		n.input(func(now partition.Now) {
 			n.m.Submit(now, p, &partition.Call{Wiki: jobs[0].Wiki, Command: command, Done: done})
@@ -211,6 +212,20 @@ func (w *world) push(template []jobqueue.New, tries int) {
 			w.retryPush(template, tries)
 		}
 	})
+}
+
+// letters are the messages that push jobs: the queue's own, or intake's, whole or in blocks.
+func (w *world) letters(n *simNode, jobs []jobqueue.New) []partition.Letter {
+	if w.chance(0.3) {
+		return []partition.Letter{{Kind: jobqueue.MailPush, Body: jobqueue.EncodePush(jobs)}}
+	}
+	most := 1 << 20
+	if w.chance(0.5) {
+		most = 1
+	}
+	letters, err := intake.Letters(jobs[0].Wiki, jobs, n.mint, most)
+	w.require(err == nil, "a push can be mailed", "%v", err)
+	return letters
 }
 
 func (w *world) remember(x *pushed) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"auwai/internal/ident"
+	"auwai/internal/intake"
 	"auwai/internal/jobqueue"
 	"auwai/internal/kv/memkv"
 	"auwai/internal/partition"
@@ -15,7 +16,7 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x61757
 
 func (w *world) setUpStore() {
 	w.server = memkv.NewServer()
-	w.domains = []partition.Domain{ledger{}, jobqueue.Domain{}}
+	w.domains = []partition.Domain{ledger{}, jobqueue.Domain{}, intake.Domain{}}
 	var families []partition.Family
 	for _, d := range w.domains {
 		families = append(families, d.Families()...)

@@ -16,7 +16,7 @@ class Sender {
 	public const MAX_BYTES = 10000000;
 
 	private const PATHS = [ Item::JOB => '/v1/jobs', Item::EVENT => '/v1/events' ];
-	private const SUCCESS = [ Item::JOB => [ 201 ], Item::EVENT => [ 201, 202 ] ];
+	private const SUCCESS = [ Item::JOB => [ 201, 202 ], Item::EVENT => [ 201, 202 ] ];
 	private const BAD_CONTENT = [ 400, 413, 422 ];
 
 	/** @var Client */
