@@ -119,7 +119,7 @@ class JobBatch {
 			}, 4096 );
 		}
 		try {
-			$runnable = $this->make( $job );
+			$runnable = Payload::toJob( $job['payload'], $job['request_id'] ?? '' );
 			$result = $this->runner->executeJob( $runnable );
 			$outcome['ok'] = $result['status'] !== false;
 			$outcome['error'] = $outcome['ok'] ? null : ( $result['error'] ?: 'The job returned false and gave no reason.' );
@@ -149,20 +149,6 @@ class JobBatch {
 			$outcome['error'] = Text::cut( $outcome['error'], 8000 );
 		}
 		return $outcome;
-	}
-
-	/**
-	 * @param array $job
-	 * @return object A RunnableJob
-	 * @throws Throwable
-	 */
-	private function make( array $job ) {
-		$params = ParamCodec::unwrap( $job['payload']['params'] );
-		// executeJob() lets everything that the job does carry the id of the request that queued it.
-		if ( !isset( $params['requestId'] ) && ( $job['request_id'] ?? '' ) !== '' ) {
-			$params['requestId'] = $job['request_id'];
-		}
-		return Compat::newJob( $job['payload']['type'], $params );
 	}
 
 	/**

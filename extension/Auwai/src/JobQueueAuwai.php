@@ -2,7 +2,6 @@
 
 namespace MediaWiki\Extension\Auwai;
 
-use ArrayIterator;
 use InvalidArgumentException;
 use JsonException;
 use MediaWiki\MediaWikiServices;
@@ -15,16 +14,19 @@ require_once __DIR__ . '/aliases.php';
  *
  *   $wgJobTypeConf['default'] = [ 'class' => JobQueueAuwai::class, 'typeAgnostic' => true ];
  *
- * Pushes never fail because the service is away: see Outbox. Sizes are the service's own; when it
- * does not tell them, an exception says so. pop() finds nothing, ever, so runJobs.php and
- * page views leave the jobs to the service. Twins and superseded root jobs are found by the
- * service, from the key and the root that each job carries.
+ * Pushes never fail because the service is away: see Outbox. Sizes, lists and what pop() gives are
+ * the service's own; when it does not tell them, an exception says so. A job that is popped is this
+ * process's, under all limits of the service: see Claims. Twins and superseded root jobs are found
+ * by the service, from the key and the root that each job carries.
  *
  * MediaWiki makes a new object for every call; what lasts is kept in services.
  *
  * @license GPL-2.0-or-later
  */
 class JobQueueAuwai extends \JobQueue {
+	/** Seconds for which a popped job is this process's, where the site says nothing: core's default. */
+	private const CLAIM_SECONDS = 3600;
+
 	/** @var string Job type that was asked for; the parent turns its own into "default" */
 	private $asked;
 
@@ -80,6 +82,7 @@ class JobQueueAuwai extends \JobQueue {
 		} catch ( RuntimeException $e ) {
 			throw new \JobQueueError( $e->getMessage() );
 		}
+		self::counts()->forget();
 		foreach ( $types as $type => $count ) {
 			$this->incrStats( 'inserts', (string)$type, $count );
 		}
@@ -87,12 +90,21 @@ class JobQueueAuwai extends \JobQueue {
 
 	/** @inheritDoc */
 	protected function doPop() {
-		return false;
+		$seconds = (int)$this->claimTTL ?: self::CLAIM_SECONDS;
+		self::counts()->forget();
+		$job = self::claims()->pop( $this->asked, Compat::wikiId( $this->domain ), $seconds );
+		if ( !$job ) {
+			return false;
+		}
+		$this->incrStats( 'pops', $this->asked );
+		return $job;
 	}
 
 	/** @inheritDoc */
 	protected function doAck( $job ): void {
-		// Nothing is ever popped.
+		self::counts()->forget();
+		self::claims()->done( (string)$job->getMetadata( 'id' ) );
+		$this->incrStats( 'acks', $job->getType() );
 	}
 
 	/** @inheritDoc */
@@ -139,13 +151,28 @@ class JobQueueAuwai extends \JobQueue {
 
 	/** @inheritDoc */
 	protected function doDelete(): void {
-		throw new \JobQueueError( "Jobs of type '{$this->asked}' are kept by the Auwai service and cannot be " .
-			'deleted from here; its own commands can cancel them.' );
+		self::lists()->purge( $this->asked, Compat::wikiId( $this->domain ) );
+		self::counts()->forget();
 	}
 
 	/** @inheritDoc */
 	public function getAllQueuedJobs() {
-		return new ArrayIterator( [] );
+		return $this->jobs( [ 'ready' ] );
+	}
+
+	/** @inheritDoc */
+	public function getAllDelayedJobs() {
+		return $this->jobs( [ 'delayed', 'blocked' ] );
+	}
+
+	/** @inheritDoc */
+	public function getAllAcquiredJobs() {
+		return $this->jobs( [ 'running' ] );
+	}
+
+	/** @inheritDoc */
+	public function getAllAbandonedJobs() {
+		return $this->jobs( [ 'dead' ] );
 	}
 
 	/** @inheritDoc */
@@ -180,6 +207,22 @@ class JobQueueAuwai extends \JobQueue {
 	private function count( string $field ): int {
 		$rows = self::counts()->forWiki( Compat::wikiId( $this->domain ) );
 		return (int)( $rows[$this->asked][$field] ?? 0 );
+	}
+
+	/**
+	 * @param string[] $states
+	 * @return \Iterator
+	 */
+	private function jobs( array $states ) {
+		return self::lists()->jobs( $this->asked, Compat::wikiId( $this->domain ), $states );
+	}
+
+	private static function claims(): Claims {
+		return MediaWikiServices::getInstance()->getService( 'Auwai.Claims' );
+	}
+
+	private static function lists(): JobLists {
+		return MediaWikiServices::getInstance()->getService( 'Auwai.JobLists' );
 	}
 
 	private static function counts(): QueueCounts {

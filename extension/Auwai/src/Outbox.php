@@ -177,6 +177,8 @@ class Outbox {
 	private function deliver( array $spooled, array $unspooled ): void {
 		$now = microtime( true );
 		if ( $now < $this->pausedUntil ) {
+			// Its rows come due with those that follow, so that the order stays.
+			$this->release( $spooled );
 			$this->spool( $unspooled );
 			return;
 		}
@@ -191,10 +193,11 @@ class Outbox {
 			$this->pause( $result->failure );
 		}
 		$accepted = array_flip( $result->accepted );
-		$left = array_filter( $unspooled, static function ( Item $item ) use ( $accepted ) {
+		$left = static function ( Item $item ) use ( $accepted ) {
 			return !isset( $accepted[$item->key] );
-		} );
-		$this->spool( array_values( $left ) );
+		};
+		$this->release( array_values( array_filter( $spooled, $left ) ) );
+		$this->spool( array_values( array_filter( $unspooled, $left ) ) );
 		try {
 			if ( $spooled ) {
 				$this->table->delete( array_intersect( self::keys( $spooled ), $result->accepted ) );

@@ -1,10 +1,12 @@
 <?php
 
+use MediaWiki\Extension\Auwai\Claims;
 use MediaWiki\Extension\Auwai\Client;
 use MediaWiki\Extension\Auwai\Compat;
 use MediaWiki\Extension\Auwai\Drainer;
 use MediaWiki\Extension\Auwai\ItemFactory;
 use MediaWiki\Extension\Auwai\JobBatch;
+use MediaWiki\Extension\Auwai\JobLists;
 use MediaWiki\Extension\Auwai\Outbox;
 use MediaWiki\Extension\Auwai\QueueCounts;
 use MediaWiki\Extension\Auwai\Sender;
@@ -15,6 +17,10 @@ use MediaWiki\MediaWikiServices;
 
 /** @phpcs-require-sorted-array */
 return [
+	'Auwai.Claims' => static function ( MediaWikiServices $services ): Claims {
+		return new Claims( $services->getService( 'Auwai.Client' ), $services->getHookContainer(),
+			LoggerFactory::getInstance( 'Auwai' ) );
+	},
 	'Auwai.Client' => static function ( MediaWikiServices $services ): Client {
 		$config = $services->getMainConfig();
 		return new Client(
@@ -49,6 +55,9 @@ return [
 			LoggerFactory::getInstance( 'Auwai' ),
 			(int)$services->getMainConfig()->get( 'AuwaiJobTimeLimit' )
 		);
+	},
+	'Auwai.JobLists' => static function ( MediaWikiServices $services ): JobLists {
+		return new JobLists( $services->getService( 'Auwai.Client' ), LoggerFactory::getInstance( 'Auwai' ) );
 	},
 	'Auwai.Outbox' => static function ( MediaWikiServices $services ): Outbox {
 		return new Outbox(

@@ -8,7 +8,8 @@
  * does, in <folder>/ids.json. <folder>/script.json is a list of answers for the next requests of a
  * path: {"path", "status", "body", "keep": whether the jobs are kept although the answer is this,
  * "times"}; without one left it answers as the service would. <folder>/queues.json is the answer to
- * GET /v1/queues.
+ * GET /v1/queues. Of jobs to list or to claim there are none but what a script says; whatever is told
+ * of a claimed job is taken.
  */
 
 $dir = getenv( 'AUWAI_FAKE_DIR' );
@@ -73,6 +74,14 @@ if ( $path === '/v1/queues' ) {
 	$answer( 200, json_encode( $read( 'queues.json' ) ?: [ 'queues' => [], 'cursor' => '' ] ) );
 } elseif ( $path === '/v1/events' ) {
 	http_response_code( 201 );
+} elseif ( preg_match( '!^/v1/queues/[^/]+/claim$!', $path ) ) {
+	$answer( 200, '{"jobs":[]}' );
+} elseif ( preg_match( '!^/v1/queues/[^/]+/purge$!', $path ) ) {
+	$answer( 200, '{"sweeping":0}' );
+} elseif ( preg_match( '!^/v1/jobs/([^/]+)/(finish|fail)$!', $path, $m ) ) {
+	$answer( 200, json_encode( [ 'id' => $m[1], 'state' => $m[2] === 'finish' ? 'done' : 'delayed' ] ) );
+} elseif ( $path === '/v1/jobs' && $_SERVER['REQUEST_METHOD'] === 'GET' ) {
+	$answer( 200, '{"jobs":[],"cursor":""}' );
 } elseif ( $path === '/v1/jobs' ) {
 	$jobs = json_decode( $body, true );
 	if ( !is_array( $jobs ) || $jobs === [] ) {

@@ -87,7 +87,7 @@ abstract class AuwaiTestCase extends TestCase {
 
 	/** @return array[] Jobs of all requests in order */
 	protected function pushed(): array {
-		return array_merge( [], ...array_column( $this->requests( '/v1/jobs' ), 'json' ) );
+		return array_merge( [], ...array_filter( array_column( $this->requests( '/v1/jobs' ), 'json' ) ) );
 	}
 
 	/** @return string[] Ids that the stand-in has given, by wiki and client id */

@@ -170,17 +170,10 @@ class PushTest extends AuwaiTestCase {
 		$queue->getSize();
 	}
 
-	public function testNothingIsPoppedListedOrDeletedFromHere() {
+	public function testTheQueueSaysWhereItIsAndThatItDelays() {
 		$queue = $this->group()->get( 'null' );
-		$this->assertFalse( $this->group()->pop( 'null' ) );
-		foreach ( [ 'getAllQueuedJobs', 'getAllDelayedJobs', 'getAllAcquiredJobs', 'getAllAbandonedJobs' ] as $list ) {
-			$this->assertSame( [], iterator_to_array( $queue->$list() ) );
-		}
 		$this->assertTrue( $queue->delayedJobsEnabled() );
 		$this->assertStringStartsWith( 'auwai:http://', $queue->getCoalesceLocationInternal() );
-		$this->expectException( JobQueueError::class );
-		$this->expectExceptionMessage( 'kept by the Auwai service' );
-		$queue->delete();
 	}
 
 	public static function provideOrders(): array {

@@ -123,16 +123,39 @@ class SpoolTest extends AuwaiTestCase {
 		$this->assertSame( 1, $this->pushed()[0]['payload']['params']['n'] );
 	}
 
-	public function testATransactionLeavesItsRowsWhenTheServiceIsAway() {
-		$this->script( self::AWAY );
+	public function testTheRowOfATransactionIsItsProcesssUntilThatHasTriedToSendIt() {
+		$due = [];
 		$this->lbFactory()->beginPrimaryChanges( __METHOD__ );
 		$this->writeSomething();
 		$this->group()->push( new JobSpecification( 'null', [ 'n' => 1 ] ) );
+		$this->db()->onTransactionPreCommitOrIdle( function () use ( &$due ) {
+			$due[] = count( $this->rows() );
+			$due[] = $this->service( 'Auwai.TableSpool' )->hasDue();
+		}, __METHOD__ );
+		$this->script( self::AWAY );
 		$this->lbFactory()->commitPrimaryChanges( __METHOD__ );
+		$this->assertSame( [ 1, false ], $due );
 		$this->assertCount( 1, $this->rows() );
-		$this->assertFalse( $this->service( 'Auwai.TableSpool' )->hasDue(), 'a fresh row belongs to its process' );
-		$this->service( 'Auwai.TableSpool' )->release( self::keys( $this->rows() ) );
 		$this->assertTrue( $this->service( 'Auwai.TableSpool' )->hasDue() );
+	}
+
+	public function testWhatTransactionsCouldNotSendKeepsItsOrder() {
+		$this->script( self::AWAY );
+		foreach ( [ 1, 2 ] as $n ) {
+			$this->lbFactory()->beginPrimaryChanges( __METHOD__ );
+			$this->writeSomething();
+			$this->group()->push( new JobSpecification( 'null', [ 'n' => $n ] ) );
+			$this->lbFactory()->commitPrimaryChanges( __METHOD__ );
+		}
+		$this->group()->push( new JobSpecification( 'null', [ 'n' => 3 ] ) );
+		$this->assertCount( 1, $this->requests() );
+		$this->script();
+		$this->service( 'Auwai.Outbox' )->reset();
+		$this->group()->push( new JobSpecification( 'null', [ 'n' => 4 ] ) );
+		$this->assertSame( [ 1, 2, 3, 4 ], array_map( static function ( $job ) {
+			return $job['payload']['params']['n'];
+		}, array_slice( $this->pushed(), 1 ) ) );
+		$this->assertSame( [], $this->rows() );
 	}
 
 	public function testATransactionWithoutWritesNeedsNoRowUnlessSendingFails() {

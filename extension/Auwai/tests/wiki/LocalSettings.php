@@ -62,6 +62,12 @@ $wgAuwaiSpoolDirectory = "$auwaiDir/spool";
 
 require getenv( 'AUWAI_TEST_EXTENSION' ) . '/tests/wiki/TestJob.php';
 $wgJobClasses['auwaiTest'] = AuwaiTestJob::class;
+$wgJobQueueMigrationConfig = [
+	'table' => [ 'class' => 'JobQueueDB' ],
+	'auwai' => [ 'class' => MediaWiki\Extension\Auwai\JobQueueAuwai::class ],
+];
+// 100 waiting jobs are as bad as a database that lags by a second.
+$wgJobQueueIncludeInMaxLagFactor = 100;
 
 // MediaWiki reads it once in a process: a worker has to notice that it came.
 $wgReadOnlyFile = "$auwaiDir/readonly-file";
