@@ -17,6 +17,9 @@ type Explanation struct {
 	Known bool
 	Ahead int
 	Band  jobqueue.Band
+	// Wikis is the number of wikis whose turn is before that of the pair's wiki; what one attempt is
+	// expected to take is charged at its start, so wikis with more to do come between.
+	Wikis int
 	// Running is the number of attempts of the pair, NodeRunning that of the node, and NodeSlots how
 	// many there may be.
 	Running, NodeRunning, NodeSlots int
@@ -37,9 +40,17 @@ type Reason struct {
 	Jobs, Most int64
 	// Rate is the limit's rate where its bucket is empty.
 	Rate float64
-	// Wait is how long it lasts at least, 0: not known.
-	Wait time.Duration
+	// Wait is how long it lasts at least, 0: not known. For is how long it has lasted, of a circuit.
+	Wait, For time.Duration
+	// Probing says, of a circuit, that one job is under way to see whether work is taken again.
+	Probing bool
 }
+
+// The names of reasons of CauseWorker that are about the node.
+const (
+	NameStopping = "stopping"
+	NameNode     = "node"
+)
 
 // Explain tells why a pair starts nothing now; id, if it is not zero, is a ready job of the pair. What
 // is not in memory is not known. For use in the node's loop.
@@ -55,12 +66,13 @@ func (m *Machine) Explain(now partition.Now, key jobqueue.Pair, id ident.Suffix)
 	}
 	switch {
 	case m.draining:
-		add(Reason{Cause: CauseWorker, Text: "the service is stopping"})
+		add(Reason{Cause: CauseWorker, Name: NameStopping, Text: "the service is stopping"})
 	case m.suspended || !m.live:
-		add(Reason{Cause: CauseWorker, Text: "this node cannot commit; nothing is started until it can"})
+		add(Reason{Cause: CauseWorker, Name: NameNode, Text: "this node cannot commit; nothing is started until it can"})
 	}
 	if w := m.wikis[key.Wiki]; w != nil {
 		m.explainWiki(w, key, add)
+		e.Wikis = m.before(w)
 	}
 	p := m.parts[partition.Of(key.Wiki)]
 	if p == nil || p.pairs[key] == nil {
@@ -78,14 +90,33 @@ func (m *Machine) Explain(now partition.Now, key jobqueue.Pair, id ident.Suffix)
 
 func (m *Machine) explainWiki(w *wiki, key jobqueue.Pair, add func(Reason)) {
 	if s := w.section; s != nil && s.hold.active() {
-		add(Reason{Cause: CauseCircuit, Name: s.value, Text: s.hold.reason, Wait: s.hold.left(m.now.Mono)})
+		add(s.hold.explain(m.now.Mono, s.value))
 	}
 	if w.hold.active() {
-		add(Reason{Cause: CauseCircuit, Text: w.hold.reason, Wait: w.hold.left(m.now.Mono)})
+		add(w.hold.explain(m.now.Mono, ""))
 	}
 	if a := w.aside[key.Queue]; a.until > m.now.Mono {
 		add(Reason{Cause: CauseConfig, Text: a.reason})
 	}
+}
+
+// before returns how many wikis with something to start have their turn before another one.
+func (m *Machine) before(w *wiki) int {
+	at := w.vtime
+	if w.index < 0 {
+		at = max(at, m.vnow) // where it would stand if it had something to start
+	}
+	n := 0
+	for _, other := range m.order.list {
+		if other != w && (other.vtime < at || other.vtime == at && other.name < w.name) {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *hold) explain(now time.Duration, section string) Reason {
+	return Reason{Cause: CauseCircuit, Name: section, Text: h.reason, Wait: h.left(now), For: now - h.since, Probing: h.probing}
 }
 
 // left returns the time until the next probe.

@@ -188,9 +188,19 @@ func TestJobsOfAStrangeDomainArePutAsideAndOthersGoOn(t *testing.T) {
 		if c := r.pairOf(p); c.Delayed != int64(n) || c.Ready+c.Running+c.Dead != 0 {
 			t.Fatalf("%+v, want %d delayed", c, n)
 		}
+		if got := r.m.Held(r.clock, p); got != "" {
+			t.Fatalf("Held() = %q of a queue that starts jobs", got)
+		}
+		r.push(p, 1, strange)
+		r.drainAll()
 		want := "the domain strange.example is not the wiki's"
 		if got := r.m.Held(r.clock, p); got != want {
-			t.Fatalf("Held() = %q, want %q", got, want)
+			t.Fatalf("Held() = %q of a queue whose jobs are all put aside, want %q", got, want)
+		}
+		r.push(p, 1)
+		r.drainAll()
+		if got := r.m.Held(r.clock, p); got != "" {
+			t.Fatalf("Held() = %q after the queue has started a job", got)
 		}
 	}
 }

@@ -339,7 +339,7 @@ func (m *Machine) mismatched(now partition.Now, pr *pair, cl *jobqueue.Claim) bo
 	if reason == "" {
 		return false
 	}
-	pr.wiki.mismatch(pr.Queue, reason, now.Mono+2*mismatchDelay)
+	pr.wiki.mismatch(pr.Queue, reason, now.Mono+mismatchDelay)
 	pr.part.ended = append(pr.part.ended, jobqueue.Ended{
 		Claim: cl, Outcome: jobqueue.OutcomeUncounted, Error: reason, Start: now.Wall, End: now.Wall, RetryAfter: mismatchDelay,
 	})
@@ -347,6 +347,7 @@ func (m *Machine) mismatched(now partition.Now, pr *pair, cl *jobqueue.Claim) bo
 }
 
 func (m *Machine) count(a *attempt) {
+	delete(a.pr.wiki.aside, a.pr.Queue) // the queue starts jobs: what was put aside says so itself
 	m.enroll(a)
 	m.limits.Reserve(a.limits, len(a.claims))
 	a.reserved = a.limits
@@ -426,11 +427,6 @@ func (m *Machine) handOut(now partition.Now, a *attempt) {
 		work.Jobs[i] = runner.Item{
 			ID: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Attempt: j.Tries + 1, Payload: j.Payload,
 			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID, Needs: a.pr.needs(j),
-		}
-	}
-	if a.remote || a.pr.policy.OffWiki { // they hand it on; making it costs more than the rest of this
-		for i, j := range jobs {
-			work.Jobs[i].Cause = j.Child().String()
 		}
 	}
 	m.starts = append(m.starts, Start{Attempt: a.id, Partition: a.part.id, Remote: a.remote, Work: work, Jobs: jobs})

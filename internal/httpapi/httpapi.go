@@ -42,6 +42,9 @@ type Hooks struct {
 type Config struct {
 	Intake Intake // required
 	Queue  Queue  // required
+	// Insight and Bulk are required too.
+	Insight Insight
+	Bulk    Bulk
 	// Claims hands jobs to workers. Required.
 	Claims Claims
 	// Control changes what the service does at run time. Required.

@@ -36,6 +36,7 @@ func TestEveryDocumentedAnswerIsGivenAsDocumented(t *testing.T) {
 	r := newRig(t)
 	r.controlAnswers()
 	r.claimAnswers()
+	r.insightAnswers()
 	invalid := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{Message: "no"}}}
 	underASchema := []intake.Fault{{Status: "invalid", Event: json.RawMessage(`{"a":1}`), Context: intake.Context{
 		Message: "no", Index: 3, Name: "ValidationError", ErrorsText: "data should be right",

@@ -37,6 +37,10 @@ type fake struct {
 	controls []farm.Control
 	scope    farm.Scope
 	change   farm.Change
+	dead     *api.DeadRequest
+	cancel   *api.CancelRequest
+	wikis    inspect.WikiFilter
+	reach    *access.Grant
 }
 
 func (f *fake) Admit(size int64) (*intake.Ticket, error) {
@@ -142,7 +146,7 @@ func newRig(t *testing.T) *rig {
 	r.policy = policyOf(t, nil, "0.0.0.0/0")
 	r.claims = &claims{fake: r.fake}
 	r.handler = httpapi.New(httpapi.Config{
-		Intake: r.fake, Queue: queueOf{r.fake}, Control: r.fake, Claims: r.claims,
+		Intake: r.fake, Queue: queueOf{r.fake}, Insight: r.fake, Bulk: r.fake, Control: r.fake, Claims: r.claims,
 		Ready: func() (bool, string) { return r.ready, "the disk is full" },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

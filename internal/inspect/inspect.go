@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"auwai/api"
+	"auwai/internal/dispatch"
 	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
@@ -34,6 +35,8 @@ type Dispatch interface {
 	Held(now partition.Now, pair jobqueue.Pair) string
 	// Head returns when the job at the head of a pair was created, if one is in memory.
 	Head(pair jobqueue.Pair) (time.Time, bool)
+	// Explain returns what keeps a pair, or a ready job of it, from starting.
+	Explain(now partition.Now, pair jobqueue.Pair, id ident.Suffix) dispatch.Explanation
 }
 
 // Config of an Inspector. All fields are required but Now and Secrets.
@@ -44,6 +47,15 @@ type Config struct {
 	Now      func() time.Time // nil: time.Now
 	// Secrets are the secrets of wikis by their names, as the active configuration has them. nil: none.
 	Secrets func() map[string][]byte
+	// Wikis are those of the active configuration, sorted by name. nil: none.
+	Wikis func() []Wiki
+}
+
+// Wiki is a configured wiki, as far as it is shown.
+type Wiki struct {
+	Name, Runner, URL string
+	Domains           []string
+	Tags              map[string]string
 }
 
 // Inspector answers questions about queues and jobs. Safe for concurrent use.
@@ -53,6 +65,7 @@ type Inspector struct {
 	dispatch Dispatch
 	now      func() time.Time
 	secrets  func() map[string][]byte
+	wikis    func() []Wiki
 }
 
 // New returns an Inspector.
@@ -63,7 +76,10 @@ func New(cfg Config) *Inspector {
 	if cfg.Secrets == nil {
 		cfg.Secrets = func() map[string][]byte { return nil }
 	}
-	return &Inspector{loop: cfg.Loop, engine: cfg.Engine, dispatch: cfg.Dispatch, now: cfg.Now, secrets: cfg.Secrets}
+	if cfg.Wikis == nil {
+		cfg.Wikis = func() []Wiki { return nil }
+	}
+	return &Inspector{loop: cfg.Loop, engine: cfg.Engine, dispatch: cfg.Dispatch, now: cfg.Now, secrets: cfg.Secrets, wikis: cfg.Wikis}
 }
 
 // Limits of pages.

@@ -52,6 +52,7 @@ type lister struct {
 	budget int
 	rows   []api.Job
 	raw    int // bytes of payloads that the page may still take
+	match  func(j *api.Job) bool
 }
 
 // Jobs lists jobs: those that live, then those that have finished; see the package comment for the
@@ -166,7 +167,7 @@ func (l *lister) takeLive(ctx context.Context, p partition.ID, j *jobqueue.Job, 
 func (l *lister) take(j api.Job) bool {
 	f := &l.f
 	if f.State != "" && f.State != j.State || f.Queue != "" && f.Queue != j.Queue || f.Wiki != "" && f.Wiki != j.Wiki ||
-		f.ClientID != "" && f.ClientID != j.ClientID || !f.Reach.Reaches(j.Wiki) {
+		f.ClientID != "" && f.ClientID != j.ClientID || !f.Reach.Reaches(j.Wiki) || l.match != nil && !l.match(&j) {
 		return false
 	}
 	// The request is not compared: a job that took the bytes of a newer event is of two.

@@ -11,6 +11,7 @@ import (
 	"auwai/api"
 	"auwai/internal/dispatch"
 	"auwai/internal/eventlog"
+	"auwai/internal/farm"
 	"auwai/internal/ident"
 	"auwai/internal/inspect"
 	"auwai/internal/jobqueue"
@@ -32,6 +33,7 @@ type rig struct {
 	ended  sync.WaitGroup
 
 	secrets map[string][]byte
+	wikis   []inspect.Wiki
 	stop    func()
 }
 
@@ -42,7 +44,10 @@ type policy struct {
 }
 
 func (p *policy) Concurrency() int { return 10 }
-func (p *policy) Queue(jobqueue.Pair) dispatch.QueuePolicy {
+func (p *policy) Queue(pair jobqueue.Pair) dispatch.QueuePolicy {
+	if pair.Queue == "twice" {
+		return dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 2, RetryDelay: time.Hour, RetryFactor: 1}}
+	}
 	return dispatch.QueuePolicy{Retry: jobqueue.Policy{Attempts: 1}}
 }
 func (p *policy) Limits(jobqueue.Pair) []string         { return nil }
@@ -75,6 +80,9 @@ func (r *run) Run(ctx context.Context, w runner.Work, report func(int, runner.Re
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	case "twice":
+		report(0, runner.Result{Outcome: jobqueue.OutcomeFailed, Error: "it will be better"})
+		return nil
 	case "fail":
 		report(0, runner.Result{Outcome: jobqueue.OutcomePermanent, Error: "it cannot be done"})
 		return nil
@@ -98,6 +106,30 @@ func newRigWith(t *testing.T, secrets map[string][]byte) *rig {
 
 func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 	t.Helper()
+	return newRigOver(t, server, nil, open...)
+}
+
+// newRigWithDispatch returns a rig that asks another dispatch why jobs wait.
+func newRigWithDispatch(t *testing.T, d *told) *rig {
+	t.Helper()
+	return newRigOver(t, memkv.NewServer(), d)
+}
+
+// inMem runs f with the memory of a wiki's owner, in the loop.
+func (r *rig) inMem(wiki string, f func(*jobqueue.Mem)) {
+	r.t.Helper()
+	err := r.loop.Ask(r.t.Context(), func(_ partition.Now, m *node.Machine) {
+		if mem, ok := m.Partition(partition.Of(wiki)).Mem(partition.SlotJobs).(*jobqueue.Mem); ok {
+			f(mem)
+		}
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func newRigOver(t *testing.T, server *memkv.Server, d *told, open ...string) *rig {
+	t.Helper()
 	r := &rig{
 		t: t, policy: &policy{open: map[string]bool{}}, minter: ident.NewMinter(5),
 		run: &run{started: make(chan string, 100), release: make(chan struct{})},
@@ -106,7 +138,7 @@ func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 		r.policy.open[q] = true
 	}
 	domains := []partition.Domain{eventlog.Domain{}, jobqueue.Domain{}}
-	var families []partition.Family
+	families := farm.Families()
 	for _, d := range domains {
 		families = append(families, d.Families()...)
 	}
@@ -138,8 +170,13 @@ func newRigOn(t *testing.T, server *memkv.Server, open ...string) *rig {
 			t.Fatal(err)
 		}
 	}
+	var asked inspect.Dispatch = driver.Machine
+	if d != nil {
+		d.Machine, asked = driver.Machine, d
+	}
 	r.Inspector = inspect.New(inspect.Config{
-		Loop: r.loop, Engine: engine, Dispatch: driver.Machine, Secrets: func() map[string][]byte { return r.secrets },
+		Loop: r.loop, Engine: engine, Dispatch: asked, Secrets: func() map[string][]byte { return r.secrets },
+		Wikis: func() []inspect.Wiki { return r.wikis },
 	})
 	return r
 }

@@ -43,10 +43,22 @@ func history(h *jobqueue.History) api.Job {
 		Key: h.Key, RequestID: h.RequestID, ClientID: h.ClientID, Root: root(h.Root),
 		Superseded: h.Generation, LastError: h.LastError,
 	}
+	if h.State == jobqueue.Done {
+		row.LastError = failure(h)
+	}
 	if !h.DuplicateOf.IsZero() {
 		row.DuplicateOf = ident.ID{Wiki: h.Wiki, Suffix: h.DuplicateOf}.String()
 	}
 	return row
+}
+
+// failure is what went wrong in the attempt by which a job was done: a failure that was ignored, or
+// what the job noted. The error of an attempt before it is no news of a job that is done.
+func failure(h *jobqueue.History) string {
+	if len(h.Attempts) == 0 {
+		return ""
+	}
+	return h.Attempts[len(h.Attempts)-1].Error
 }
 
 func root(r jobqueue.Root) *api.Root {

@@ -42,6 +42,9 @@ type pairView struct {
 type attempt struct {
 	pair            jobqueue.Pair
 	start, deadline time.Time
+	holder          string // the worker that has it; "": this node
+	progress        jobqueue.Progress
+	cancelled       bool // it is being stopped
 }
 
 // filter is what a question is about; "" is any. What its asker does not reach is not there.
@@ -118,7 +121,7 @@ func (a *asker) remember(now partition.Now, v *view, m *node.Machine, p partitio
 	}
 	mem.Each(func(c *jobqueue.Claim) {
 		if f.has(c.Job.Pair) {
-			v.running[c.Job.ID] = attempt{c.Job.Pair, c.Start, c.Deadline}
+			v.running[c.Job.ID] = attempt{c.Job.Pair, c.Start, c.Deadline, c.Holder, c.Progress, c.Cancelled}
 		}
 	})
 }
@@ -138,7 +141,7 @@ func (a *asker) storedView(ctx context.Context, p partition.ID, f filter) (*view
 	err = a.each(ctx, jobqueue.RunningRange(p), func(e kv.Entry) error {
 		c, err := jobqueue.DecodeRunning(e)
 		if err == nil && f.has(c.Pair) {
-			v.running[c.ID] = attempt{c.Pair, c.Start, c.Deadline}
+			v.running[c.ID] = attempt{c.Pair, c.Start, c.Deadline, c.Holder, c.Progress, c.Cancelled}
 		}
 		return err
 	})

@@ -101,3 +101,8 @@ func SourceKeys(p partition.ID, now time.Time, wiki, name string) []kv.Key {
 	}
 	return keys
 }
+
+// ChainKey is the key of the chain of a serial key; DecodeChain reads its value.
+func ChainKey(p partition.ID, pair Pair, serial string) kv.Key {
+	return chainKey(p, pair, tuple.Hash(serial))
+}

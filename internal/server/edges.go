@@ -28,6 +28,8 @@ func (s *service) handler() http.Handler {
 	return httpapi.New(httpapi.Config{
 		Intake:  s.intake,
 		Queue:   s.inspector,
+		Insight: s.inspector,
+		Bulk:    s.inspector,
 		Claims:  s.hub,
 		Control: controls{s},
 		Ready:   s.readiness,

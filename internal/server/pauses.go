@@ -46,6 +46,9 @@ func pausesOf(controls []farm.Control, now time.Time) *pauses {
 }
 
 func pauseWords(what string, c *farm.Control) string {
+	if c.By != "" {
+		what += " by " + c.By
+	}
 	if c.Reason != "" {
 		what += ": " + c.Reason
 	}

@@ -184,7 +184,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 			s.driver.Changed(now)
 		})
 	}
-	s.inspector = inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver, Secrets: s.secrets})
+	s.inspector = inspect.New(inspect.Config{Loop: s.loop, Engine: s.engine, Dispatch: s.driver, Secrets: s.secrets, Wikis: s.shownWikis})
 	s.intake = intake.New(intake.Config{
 		Node:     &entrance{loop: s.loop, silent: silentFor, minter: ident.NewMinter(s.machine.Session())},
 		Settings: s.live.settings, Log: s.o.Logger, Hooks: s.metrics.Intake(),

@@ -5,7 +5,7 @@ namespace MediaWiki\Extension\Auwai;
 /**
  * A request of the Auwai service to run jobs, by HTTP or by pipe:
  *
- * {"fence": int, "jobs": [{"id", "attempt", "payload": {"type", "params"}, "request_id"}...],
+ * {"fence": int, "jobs": [{"id", "attempt", "payload": {"type", "params"}, "request_id", "cause"}...],
  * "max_time_s": number}
  *
  * and the lines that answer it.
@@ -45,6 +45,9 @@ class BatchRequest {
 			}
 			if ( !is_string( $job['request_id'] ?? '' ) ) {
 				return "jobs[$i].request_id is not a string.";
+			}
+			if ( !is_string( $job['cause'] ?? '' ) ) {
+				return "jobs[$i].cause is not a string.";
 			}
 		}
 		return null;

@@ -13,11 +13,16 @@ class ItemFactory {
 	/** @var string Host of this wiki, without port */
 	private $domain;
 
+	/** @var Cause */
+	private $cause;
+
 	/**
 	 * @param string $domain Host of this wiki, without port: meta.domain of its events
+	 * @param Cause $cause
 	 */
-	public function __construct( string $domain ) {
+	public function __construct( string $domain, Cause $cause ) {
 		$this->domain = $domain;
+		$this->cause = $cause;
 	}
 
 	/**
@@ -39,6 +44,9 @@ class ItemFactory {
 		$key = DuplicateKey::of( $job );
 		if ( $key !== null ) {
 			$head['key'] = $key;
+		}
+		if ( $this->cause->get() !== '' ) {
+			$head['cause'] = $this->cause->get();
 		}
 		if ( $job->getReleaseTimestamp() ) {
 			$head['run_at'] = self::rfc3339( $job->getReleaseTimestamp() );

@@ -47,6 +47,9 @@ class JobBatch {
 	/** @var int Seconds for one job, 0 for no limit */
 	private $jobTimeLimit;
 
+	/** @var Cause */
+	private $cause;
+
 	/** @var float Unix time of the last look at replication: a process may run many batches */
 	private $lastLagCheck;
 
@@ -55,17 +58,21 @@ class JobBatch {
 	 * @param ILBFactory $lbFactory
 	 * @param LoggerInterface $logger
 	 * @param int $jobTimeLimit Seconds for one job, 0 for no limit
+	 * @param Cause $cause
 	 */
-	public function __construct( $runner, ILBFactory $lbFactory, LoggerInterface $logger, int $jobTimeLimit ) {
+	public function __construct(
+		$runner, ILBFactory $lbFactory, LoggerInterface $logger, int $jobTimeLimit, Cause $cause
+	) {
 		$this->runner = $runner;
 		$this->lbFactory = $lbFactory;
 		$this->logger = $logger;
 		$this->jobTimeLimit = $jobTimeLimit;
+		$this->cause = $cause;
 		$this->lastLagCheck = microtime( true );
 	}
 
 	/**
-	 * @param array[] $jobs id, payload {type, params}, and request_id if known
+	 * @param array[] $jobs id, payload {type, params}, and request_id and cause if known
 	 * @param float $deadline Unix time after which no further job is begun
 	 * @param callable $tell Gets the outcome of each job, see one()
 	 * @param callable|null $begin Given by a worker process: gets the index of each job before it
@@ -120,7 +127,9 @@ class JobBatch {
 		}
 		try {
 			$runnable = Payload::toJob( $job['payload'], $job['request_id'] ?? '' );
-			$result = $this->runner->executeJob( $runnable );
+			$result = $this->cause->during( $job['cause'] ?? '', function () use ( $runnable ) {
+				return $this->runner->executeJob( $runnable );
+			} );
 			$outcome['ok'] = $result['status'] !== false;
 			$outcome['error'] = $outcome['ok'] ? null : ( $result['error'] ?: 'The job returned false and gave no reason.' );
 			$outcome['caught'] = array_values( $result['caught'] );

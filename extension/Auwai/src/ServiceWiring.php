@@ -3,6 +3,7 @@
 use MediaWiki\Extension\Auwai\Claims;
 use MediaWiki\Extension\Auwai\Client;
 use MediaWiki\Extension\Auwai\Compat;
+use MediaWiki\Extension\Auwai\Cause;
 use MediaWiki\Extension\Auwai\Drainer;
 use MediaWiki\Extension\Auwai\ItemFactory;
 use MediaWiki\Extension\Auwai\JobBatch;
@@ -45,15 +46,19 @@ return [
 			Compat::currentWikiId()
 		);
 	},
+	'Auwai.Cause' => static function (): Cause {
+		return new Cause();
+	},
 	'Auwai.ItemFactory' => static function ( MediaWikiServices $services ): ItemFactory {
-		return new ItemFactory( $services->getMainConfig()->get( 'ServerName' ) );
+		return new ItemFactory( $services->getMainConfig()->get( 'ServerName' ), $services->getService( 'Auwai.Cause' ) );
 	},
 	'Auwai.JobBatch' => static function ( MediaWikiServices $services ): JobBatch {
 		return new JobBatch(
 			$services->getJobRunner(),
 			$services->getDBLoadBalancerFactory(),
 			LoggerFactory::getInstance( 'Auwai' ),
-			(int)$services->getMainConfig()->get( 'AuwaiJobTimeLimit' )
+			(int)$services->getMainConfig()->get( 'AuwaiJobTimeLimit' ),
+			$services->getService( 'Auwai.Cause' )
 		);
 	},
 	'Auwai.JobLists' => static function ( MediaWikiServices $services ): JobLists {

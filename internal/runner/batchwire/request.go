@@ -84,6 +84,13 @@ func Encode(w runner.Work, parts []Part, maxTime time.Duration) ([]byte, error) 
 		body = strconv.AppendInt(append(body, `,"attempt":`...), int64(job.Attempt), 10)
 		body = append(append(body, `,"payload":`...), p.Payload...)
 		body = append(append(body, `,"request_id":`...), requestID...)
+		if job.Cause != "" {
+			cause, err := json.Marshal(job.Cause)
+			if err != nil {
+				return nil, fmt.Errorf("write the cause: %w", err)
+			}
+			body = append(append(body, `,"cause":`...), cause...)
+		}
 		body = append(body, '}')
 	}
 	body = append(body, `],"max_time_s":`...)

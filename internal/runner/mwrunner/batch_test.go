@@ -34,13 +34,14 @@ func TestABatchIsWrittenExactly(t *testing.T) {
 	cfg.Now = func() time.Time { return time.Unix(1_700_000_000, 0) }
 	work := batchWork("demowiki.J1")
 	work.Jobs[0].Payload = []byte(" {\"type\" : \"demoJob\",\t\"params\":{\"x\":\"\\u00e9/<&>\",\"n\":1.0}}\n")
+	work.Jobs[0].Cause = "v1;demowiki.J1;1;00"
 	work.Jobs = append(work.Jobs, runner.Item{ID: "demowiki.J2", Attempt: 1, Payload: []byte(event), FromEvent: true})
 	got := run(t, newClient(t, cfg), mwrunner.Auwai, t.Context(), work)
 	if diff := cmp.Diff(map[string]runner.Result{"demowiki.J1": {Outcome: done}, "demowiki.J2": {Outcome: done}}, got); diff != "" {
 		t.Error(diff)
 	}
 	want := `{"fence":7,"jobs":[{"id":"demowiki.J1","attempt":2,"payload": {"type" : "demoJob",` + "\t" +
-		`"params":{"x":"\u00e9/<&>","n":1.0}}` + "\n" + `,"request_id":"r-demowiki.J1"},` +
+		`"params":{"x":"\u00e9/<&>","n":1.0}}` + "\n" + `,"request_id":"r-demowiki.J1","cause":"v1;demowiki.J1;1;00"},` +
 		`{"id":"demowiki.J2","attempt":1,"payload":{"type":"demoJob","params":{"title":"Zürich/东京","tab":"a\tb<&>","sep":"x\u2028y",` +
 		`"ratio":1.5,"flag":true,"none":null,"list":[1,"2"],"empty":[]}},"request_id":""}],"max_time_s":30}`
 	if diff := cmp.Diff(want, body); diff != "" {

@@ -9,6 +9,7 @@ use MediaWiki\Extension\Auwai\Signature;
  * @covers \MediaWiki\Extension\Auwai\Rest\RunHandler
  * @covers \MediaWiki\Extension\Auwai\Rest\BatchStream
  * @covers \MediaWiki\Extension\Auwai\JobBatch
+ * @covers \MediaWiki\Extension\Auwai\Cause
  */
 class RunEndpointTest extends AuwaiTestCase {
 	private const EMPTY_BATCH = '{"fence":1,"jobs":[],"max_time_s":5}';
@@ -69,6 +70,22 @@ class RunEndpointTest extends AuwaiTestCase {
 		$this->runJobs( [ [], [ 'requestId' => 'its own' ], [ 'do' => 'write and push' ] ] );
 		$this->assertSame( [ 'request-0', 'its own', 'request-2' ], array_column( $this->ran(), 'request' ) );
 		$this->assertSame( 'request-2', $this->pushed()[0]['request_id'], 'children carry it on' );
+	}
+
+	public function testWhatAJobPushesCarriesItsCauseAndNothingElseDoes() {
+		$jobs = [];
+		foreach ( [ 'v1;aawiki.A;1;0123456789abcdef', '', 'v1;aawiki.C;1;0123456789abcdef' ] as $i => $cause ) {
+			$jobs[] = [ 'id' => "job-$i", 'attempt' => 1,
+				'payload' => [ 'type' => 'auwaiTest', 'params' => [ 'do' => 'write and push' ] ] ] +
+				( $cause === '' ? [] : [ 'cause' => $cause ] );
+		}
+		$this->runText( json_encode( [ 'fence' => 7, 'jobs' => $jobs, 'max_time_s' => 30 ] ) );
+		$this->assertSame( [ 'v1;aawiki.A;1;0123456789abcdef', null, 'v1;aawiki.C;1;0123456789abcdef' ],
+			array_map( static function ( array $job ) {
+				return $job['cause'] ?? null;
+			}, $this->pushed() ) );
+		$this->group()->push( new JobSpecification( 'null', [] ) );
+		$this->assertArrayNotHasKey( 'cause', $this->pushed()[3] );
 	}
 
 	public function testAJobThatWritesAndPushesLeavesNoRow() {
