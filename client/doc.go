@@ -9,4 +9,5 @@
 //	client.go   the client, requests, errors   jobs.go     jobs
 //	events.go   events                         queues.go   queues, the service itself
 //	claims.go   claims of jobs by workers
+//	insight.go  why, what followed, wikis, many jobs
 package client

@@ -72,3 +72,15 @@ func (c *Client) bulk(ctx context.Context, path string, r any) (api.BulkAnswer, 
 	}
 	return out, answer.read(path, &out)
 }
+
+// Metrics returns the service's metrics, in Prometheus' text format.
+func (c *Client) Metrics(ctx context.Context) (string, error) {
+	r, err := c.send(ctx, http.MethodGet, api.PathMetrics, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	if r.status != http.StatusOK {
+		return "", r.failure()
+	}
+	return string(r.body), nil
+}

@@ -114,7 +114,7 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 		&cobra.Group{ID: groupTools, Title: "Tools"},
 	)
 	add(root, groupService, a.serve(), a.worker(), a.check(), a.version())
-	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.maintenance(), a.emit(), a.importing(), a.exporting())
+	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.wikis(), a.explain(), a.trace(), a.maintenance(), a.emit(), a.importing(), a.exporting())
 	add(root, groupTools, a.tokens(), a.bench(), a.keys(), a.completion())
 	a.completeAll(root)
 	return root

@@ -61,7 +61,7 @@ powershell. Names of queues and wikis are those that the running service has wor
 func (a *app) completeAll(c *cobra.Command) {
 	fixed := map[string][]string{
 		"state": api.States(), "role": access.RoleNames(), "log-format": {"text", "json"},
-		"log-level": {"debug", "info", "warn", "error"}, "sync": {"durable", "relaxed"},
+		"log-level": {"debug", "info", "warn", "error"}, "sync": {"durable", "relaxed"}, "sort": topSorts(),
 	}
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if _, has := c.GetFlagCompletionFunc(f.Name); has {

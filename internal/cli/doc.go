@@ -30,5 +30,8 @@
 //	queues.go  queues ls                       load.go    the load of bench intake
 //	connect.go the client and its token        tokens.go  tokens new
 //	completion.go  scripts for shells, names from the service
+//	explain.go  explain                        trace.go   trace, drawing on a terminal
+//	top.go     queues top                      bulk.go    dead requeue, drop; jobs cancel
+//	wikis.go   wikis ls
 //	import.go  import jobs                     export.go  export jobs
 package cli

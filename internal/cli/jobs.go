@@ -30,7 +30,7 @@ func (a *app) dead() *cobra.Command {
 		Example: `  auwai dead ls
   auwai dead ls --wiki aawiki --queue refreshLinks --json`,
 	})
-	return noun("dead", "Jobs that are not tried any more", ls)
+	return noun("dead", "Jobs that are not tried any more", ls, a.deadRequeue(), a.deadDrop())
 }
 
 func (a *app) jobsLs() *cobra.Command {
@@ -228,10 +228,6 @@ func payloadText(j *api.JobDetail) string {
 
 func (a *app) jobsRetry() *cobra.Command {
 	return a.act("retry", "Give dead jobs all their attempts again, or run delayed ones now", (*client.Client).Retry)
-}
-
-func (a *app) jobsCancel() *cobra.Command {
-	return a.act("cancel", "End jobs that wait, and stop those that run", (*client.Client).Cancel)
 }
 
 // act returns a command that does one thing to each of several jobs. One that fails does not keep the

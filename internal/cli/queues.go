@@ -61,7 +61,7 @@ ready job at the head.`,
 	})
 	ls.Flags().StringVar(&f.Wiki, "wiki", "", "of this wiki only")
 	ls.Flags().StringVar(&f.Queue, "queue", "", "this queue only")
-	return noun("queues", "Queues: counts, limits, pauses", ls, a.queuesSet(), a.queuesPause(), a.queuesResume(), a.queuesDrain(), a.queuesControls())
+	return noun("queues", "Queues: counts, limits, pauses", ls, a.queuesTop(), a.queuesSet(), a.queuesPause(), a.queuesResume(), a.queuesDrain(), a.queuesControls())
 }
 
 func (a *app) showQueues(page api.QueuePage) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +64,11 @@ func (a *app) drawTrace(ctx context.Context, service *client.Client, id string, 
 		}
 		var b strings.Builder
 		showTrace(&b, &t, a.now())
-		screen.draw(b.String())
+		text := b.String()
+		if width, height := screen.size(); follow && screen.terminal {
+			text = fit(text, width, height)
+		}
+		screen.draw(text)
 		a.warnStale(t.Stale)
 		if !follow || t.Open == 0 {
 			return nil
@@ -178,7 +183,7 @@ func took(ms int64) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	default:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		return d.Round(time.Second).String()
 	}
 }
 
@@ -207,6 +212,7 @@ func traceSums(t *api.Trace) string {
 // screen draws a text over the one before, where stdout is a terminal; else one after the other.
 type screen struct {
 	w        io.Writer
+	file     *os.File // nil: it is none
 	terminal bool
 	lines    int
 }

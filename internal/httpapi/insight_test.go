@@ -21,7 +21,7 @@ func (f *fake) Explain(ctx context.Context, id string) (api.Explanation, error) 
 	at, most, rate, now := int64(3), int64(3), 0.5, time.Now().UTC()
 	return api.Explanation{
 		ID: id, Queue: "a", Wiki: "aawiki", State: api.StateReady, Summary: "The job is ready.",
-		Reasons: []api.Reason{{Cause: api.CauseLimit, Text: "t", Name: "queue:a", At: &at, Most: &most, Rate: &rate, Until: &now, Since: &now, By: "joe", Jobs: []string{aJob}}},
+		Reasons:  []api.Reason{{Cause: api.CauseLimit, Text: "t", Name: "queue:a", At: &at, Most: &most, Rate: &rate, Until: &now, Since: &now, By: "joe", Jobs: []string{aJob}}},
 		Position: &api.Position{Priority: "bulk", Ahead: 1, AtLeast: true, Wikis: 2, Running: 1, Slots: 3, Used: 1},
 		Run:      &api.Run{StartedAt: &now, Deadline: &now, Attempt: 1, Worker: "w", Percent: 50, Message: "m", ResultURL: "http://r.example/", Stopping: true},
 		Stale:    true,

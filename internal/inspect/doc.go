@@ -1,4 +1,4 @@
-// Package inspect answers questions about queues and jobs, and acts on single jobs: what the lists of
+// Package inspect answers questions about queues and jobs, and acts on jobs: what the lists of
 // the HTTP interface show.
 //
 // # Words
@@ -7,6 +7,8 @@
 //	stale   an answer from the store alone, since the owner did not answer within a second, or is
 //	        another node: claims that are in memory only are shown as ready, and holds are not known
 //	stage   a source of a list of jobs: running, ready, blocked, delayed, dead, past; by request; by client
+//	trace   the jobs of a request over all wikis, as a tree by their causes
+//	reason  one thing that keeps a job from starting, in words and as data
 //	cursor  where a list goes on: stage, partition and place there; bound to the filter it began with
 //	budget  how much a page reads before it ends early, with fewer rows than asked for
 //
@@ -30,6 +32,8 @@
 //
 //   - A page reads a bounded number of entries, whatever the filter.
 //   - What the loop computes is used only after it said that it is done.
+//   - A trace has every job of its request that is kept, each once, and of other requests only those that
+//     became theirs by taking the bytes of a newer twin.
 //   - A list without a filter ends: every page moves the cursor.
 //
 // # Failures
@@ -47,4 +51,7 @@
 //	jobs.go      lists of jobs                  client.go    the job of a client id
 //	job.go       one job with all of it         rows.go      from records to the API's types
 //	totals.go    sums for metrics               signature.go who signed an event
+//	explain.go   why a job waits                words.go     the same in words
+//	trace.go     what followed from a request   bulk.go      many jobs: requeue, drop, cancel
+//	wikis.go     wikis with their counts
 package inspect
