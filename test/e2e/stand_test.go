@@ -29,6 +29,12 @@ type stand struct {
 // newStand makes wikis of this many pages and starts everything.
 func newStand(t *testing.T, pages int, wikis ...string) *stand {
 	t.Helper()
+	return newStandWith(t, pages, func(*rig.ServiceConfig) {}, wikis...)
+}
+
+// newStandWith is newStand with what change makes of the configuration.
+func newStandWith(t *testing.T, pages int, change func(*rig.ServiceConfig), wikis ...string) *stand {
+	t.Helper()
 	rig.Need(t, "mediawiki", "varnish")
 	root, err := rig.ModuleRoot()
 	if err != nil {
@@ -57,8 +63,9 @@ func newStand(t *testing.T, pages int, wikis ...string) *stand {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	s.service, err = rig.NewService(binary, dir, s.ServiceConfig(listen, rig.RunnerAuwai, "1s"))
-	if err != nil {
+	config := s.ServiceConfig(listen, rig.RunnerAuwai, "1s")
+	change(&config)
+	if s.service, err = rig.NewService(binary, dir, config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { showLogs(t, s.LogDir()) })

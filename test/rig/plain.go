@@ -20,6 +20,12 @@ func (w *Wiki) Plain(ctx context.Context, in io.Reader, script string, args ...s
 	return filter(command, in)
 }
 
+// Core runs one of MediaWiki's own maintenance scripts on the wiki, and returns what it writes.
+func (w *Wiki) Core(ctx context.Context, script string, args ...string) (string, error) {
+	return w.output(ctx, []string{"MW_CONFIG_FILE=" + w.farm.settingsFile()},
+		filepath.Join(mediaWikiRoot, "maintenance", script+".php"), append([]string{"--wiki=" + w.Name}, args...)...)
+}
+
 // EditPlain writes a page in this way.
 func (w *Wiki) EditPlain(ctx context.Context, title, text string) error {
 	_, err := w.Plain(ctx, strings.NewReader(text), mediaWikiRoot+"/maintenance/edit.php", "--user="+EditorName, title)

@@ -110,13 +110,14 @@ if ( isset( $rigWiki['feed'] ) ) {
 // While it is filled, a wiki has its own queue and nobody to purge. Without the extension it keeps
 // that queue and purges by itself, the cache or what farm.json says.
 $rigPlain = getenv( 'RIG_PLAIN' ) !== false;
+$rigOwnQueue = [
+	'class' => 'JobQueueDB',
+	'order' => 'timestamp',
+	'claimTTL' => 3600,
+	'server' => $rigStore( "{$rigName}_jobqueue", 'IMMEDIATE' ),
+];
 if ( $rigPlain || $rigFarm['extension'] === '' ) {
-	$wgJobTypeConf['default'] = [
-		'class' => 'JobQueueDB',
-		'order' => 'timestamp',
-		'claimTTL' => 3600,
-		'server' => $rigStore( "{$rigName}_jobqueue", 'IMMEDIATE' ),
-	];
+	$wgJobTypeConf['default'] = $rigOwnQueue;
 	if ( !$rigPlain && $rigWiki['purges']['server'] !== '' ) {
 		$wgCdnServers = [ $rigWiki['purges']['server'] ];
 	}
@@ -129,4 +130,8 @@ if ( $rigPlain || $rigFarm['extension'] === '' ) {
 	$wgAuwaiServer = $rigFarm['auwai'];
 	$wgAuwaiSecret = $wgSecretKey;
 	$wgAuwaiSpoolDirectory = $rigWiki['spool'];
+	$wgJobQueueMigrationConfig = [
+		'own' => $rigOwnQueue,
+		'auwai' => [ 'class' => MediaWiki\Extension\Auwai\JobQueueAuwai::class ],
+	];
 }
