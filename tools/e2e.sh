@@ -18,6 +18,7 @@ if [ "${1:-}" = install ]; then
 fi
 
 AUWAI_TEST_REQUIRE=mediawiki,varnish,systemd go test -count=1 -timeout 30m ./test/e2e
+AUWAI_TEST_REQUIRE=php go test -count=1 -timeout 10m ./internal/runner/phppool
 
 if [ -x extension/Auwai/tests/run.sh ]; then
 	extension/Auwai/tests/run.sh

@@ -15,7 +15,7 @@ import (
 )
 
 // RequireEnv is the environment variable that names, separated by commas, the servers whose tests
-// run: mariadb, galera, postgresql.
+// run: mariadb, galera, postgresql; or php, the program.
 const RequireEnv = "AUWAI_TEST_REQUIRE"
 
 // The names of the servers.
@@ -23,6 +23,7 @@ const (
 	NameMariaDB    = "mariadb"
 	NameGalera     = "galera"
 	NamePostgreSQL = "postgresql"
+	NamePHP        = "php"
 )
 
 // Need skips the test unless AUWAI_TEST_REQUIRE names the server, and fails it when the server is
@@ -30,7 +31,11 @@ const (
 func Need(tb testing.TB, name string) {
 	tb.Helper()
 	if !slices.Contains(strings.Split(os.Getenv(RequireEnv), ","), name) {
-		tb.Skipf("needs %s: run make engines (%s=%s)", name, RequireEnv, name)
+		target := "engines"
+		if name == NamePHP {
+			target = "e2e"
+		}
+		tb.Skipf("needs %s: run make %s (%s=%s)", name, target, RequireEnv, name)
 	}
 	if err := installed(name); err != nil {
 		tb.Fatalf("%s is required by %s: %v", name, RequireEnv, err)
@@ -51,6 +56,9 @@ func installed(name string) error {
 		return err
 	case NamePostgreSQL:
 		_, err := postgresPrograms()
+		return err
+	case NamePHP:
+		_, err := exec.LookPath("php")
 		return err
 	default:
 		return fmt.Errorf("no server is named %q", name)

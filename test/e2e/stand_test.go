@@ -35,6 +35,12 @@ func newStand(t *testing.T, pages int, wikis ...string) *stand {
 // newStandWith is newStand with what change makes of the configuration.
 func newStandWith(t *testing.T, pages int, change func(*rig.ServiceConfig), wikis ...string) *stand {
 	t.Helper()
+	return newStandOf(t, rig.RunnerAuwai, pages, change, wikis...)
+}
+
+// newStandOf is newStandWith with this runner for all wikis.
+func newStandOf(t *testing.T, runner string, pages int, change func(*rig.ServiceConfig), wikis ...string) *stand {
+	t.Helper()
 	rig.Need(t, "mediawiki", "varnish")
 	root, err := rig.ModuleRoot()
 	if err != nil {
@@ -63,7 +69,7 @@ func newStandWith(t *testing.T, pages int, change func(*rig.ServiceConfig), wiki
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	config := s.ServiceConfig(listen, rig.RunnerAuwai, "1s")
+	config := s.ServiceConfig(listen, runner, "1s")
 	change(&config)
 	if s.service, err = rig.NewService(binary, dir, config); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package rig
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -16,6 +17,13 @@ type ServiceConfig struct {
 	Queues      map[string]QueueConfig `yaml:"queues,omitempty"`
 	CDN         *CDNConfig             `yaml:"cdn,omitempty"`
 	RCFeed      string                 `yaml:"rcfeed_listen,omitempty"`
+	Workers     *WorkersConfig         `yaml:"workers,omitempty"`
+}
+
+// WorkersConfig is the pool of PHP processes of it.
+type WorkersConfig struct {
+	Script    string `yaml:"script"`
+	Processes int    `yaml:"processes"`
 }
 
 // WikiConfig is one wiki of it.
@@ -27,6 +35,9 @@ type WikiConfig struct {
 	Poll        string `yaml:"poll,omitempty"`
 	SecretFile  string `yaml:"secret_file,omitempty"`
 	Concurrency int    `yaml:"concurrency,omitempty"`
+
+	Path       string   `yaml:"path,omitempty"`
+	WorkerArgs []string `yaml:"worker_args,omitempty"`
 }
 
 // QueueConfig is one queue of it; durations are written like 1m30s.
@@ -55,6 +66,8 @@ const (
 	RunnerAuwai    = "auwai"    // the Auwai extension's endpoint, many jobs a request
 	RunnerEventBus = "eventbus" // the EventBus extension's own endpoint, one signed job a request
 
+	RunnerWorker = "worker" // the Auwai extension in PHP processes that stay alive
+
 	RunnerSpecialRunJobs = "special-runjobs" // the wiki's own table, no extension
 	RunnerEventBusRPC    = "eventbus-rpc"    // the farm's runner script, no signature
 )
@@ -80,10 +93,17 @@ func (f *Farm) ServiceConfig(listen, runner, rebound string) ServiceConfig {
 		CDN:    &CDNConfig{Layers: [][]string{{f.CacheAddress()}}, Rebound: rebound},
 	}
 	for _, wiki := range f.wikis {
-		config.Wikis[wiki.Name] = WikiConfig{
+		of := WikiConfig{
 			URL: "http://" + f.WebAddress(), ScriptPath: ScriptPath, Host: wiki.Host, Runner: runner,
 			SecretFile: wiki.SecretFile, Concurrency: max(1, f.options.Workers/2),
 		}
+		if runner == RunnerWorker {
+			of.Path, of.WorkerArgs = mediaWikiRoot, []string{"--conf=" + f.settingsFile(), "--wiki=" + wiki.Name}
+			config.Workers = &WorkersConfig{
+				Script: filepath.Join(f.options.Extension, "maintenance", "worker.php"), Processes: max(1, len(f.wikis)-1),
+			}
+		}
+		config.Wikis[wiki.Name] = of
 	}
 	return config
 }
