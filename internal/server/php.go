@@ -10,7 +10,8 @@ import (
 
 // newWorkers returns the PHP processes of this host, none of which runs before there is work for it.
 func (s *service) newWorkers() *phppool.Pool {
-	return PHPWorkers(s.o.Config.Workers, s.live.config, s.o.Logger)
+	// Not s.live.config itself: what is active is there only when the pool is.
+	return PHPWorkers(s.o.Config.Workers, func() *config.Config { return s.live.config() }, s.o.Logger)
 }
 
 // PHPWorkers returns the PHP processes that a configuration describes. present returns the active one,
