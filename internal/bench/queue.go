@@ -229,6 +229,7 @@ type rig struct {
 	loop    *node.Loop
 	driver  *dispatch.Driver
 	policy  *policy
+	rules   dispatch.Policy // what dispatch reads: policy, or what is around it
 	runner  *noop
 	minter  *ident.Minter
 	mu      sync.Mutex // guards minter
@@ -254,6 +255,7 @@ func (o *QueueOptions) open(ctx context.Context, dir string) (*rig, error) {
 func newRig(attempts, batch int) *rig {
 	r := &rig{policy: &policy{}, ended: make(chan error, 1)}
 	r.policy.full, r.policy.batch = attempts, batch
+	r.rules = r.policy
 	return r
 }
 
@@ -278,7 +280,7 @@ func (r *rig) open(ctx context.Context, dir string, sync pebblekv.Sync, jobs run
 		NewSession: func() ident.Session { return ident.Session(rand.Uint64N(uint64(ident.MaxSession))) + 1 }, //nolint:gosec // not a secret
 	})
 	r.driver = dispatch.NewDriver(dispatch.DriverConfig{
-		Machine: dispatch.New(dispatch.Config{Policy: r.policy, Random: rand.Float64}),
+		Machine: dispatch.New(dispatch.Config{Policy: r.rules, Random: rand.Float64}),
 		Engine:  engine,
 		Runners: func(jobqueue.Pair) runner.Runner { return jobs },
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) bench() *cobra.Command {
-	return noun("bench", "Measure this machine", a.benchQueue(), a.benchIntake(), a.benchMediaWiki())
+	return noun("bench", "Measure this machine", a.benchQueue(), a.benchFairness(), a.benchIntake(), a.benchMediaWiki())
 }
 
 // amount is the value of a flag that counts something.

@@ -23,6 +23,8 @@ type Deps struct {
 	Serve func(ctx context.Context, o ServeOptions) error
 	// BenchQueue measures the queue and writes its result to w.
 	BenchQueue func(ctx context.Context, o BenchQueueOptions, w io.Writer) error
+	// BenchFairness measures how long a wiki waits beside another one's burst, and tells w how it goes.
+	BenchFairness func(ctx context.Context, o bench.FairnessOptions, w io.Writer) ([]bench.FairnessPhase, error)
 	// BenchMediaWiki measures the ways to run jobs of a wiki and tells w how it goes.
 	BenchMediaWiki func(ctx context.Context, o bench.MediaWikiOptions, w io.Writer) ([]bench.MediaWikiFigure, error)
 	// StartService starts a service of its own in a folder, for bench intake without --server, and

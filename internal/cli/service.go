@@ -21,6 +21,7 @@ func Service() Deps {
 			}, w)
 			return err
 		},
+		BenchFairness:  bench.Fairness,
 		BenchMediaWiki: bench.MediaWiki,
 		StartService:   server.Start,
 		Registry:       server.Registry,
