@@ -33,6 +33,8 @@ type FairnessOptions struct {
 	Every    time.Duration // between two jobs of the other wiki
 	Singles  int           // jobs of the other wiki that are measured in a phase
 	Batch    int           // jobs of one push of the burst
+	Pushers  int           // pushes of the burst at once
+	Sync     string        // durable or relaxed
 	Dir      string        // parent of the fresh store; "" is the directory for temporary files
 	JSON     bool
 	Profile  string // file for a CPU profile of the phases with the burst, "" for none
@@ -74,8 +76,7 @@ const (
 	burstWiki = "burstwiki"
 	slowWiki  = "slowwiki"
 
-	burstProducers = 4
-	burstPayload   = 400
+	burstPayload = 400
 )
 
 // Fairness measures how long single jobs of one wiki take from the push to the start: alone, while
@@ -113,7 +114,7 @@ func (o *FairnessOptions) check() error {
 	for _, n := range []struct {
 		name       string
 		value, max int
-	}{{"burst", o.Burst, 100_000_000}, {"slow", o.Slow, 100_000}, {"singles", o.Singles, 10_000_000}, {"batch", o.Batch, jobqueue.MaxPush}} {
+	}{{"burst", o.Burst, 100_000_000}, {"slow", o.Slow, 100_000}, {"singles", o.Singles, 10_000_000}, {"batch", o.Batch, jobqueue.MaxPush}, {"producers", o.Pushers, 10_000}} {
 		if n.value < 1 || n.value > n.max {
 			return fault.Field(n.name, "is %d, must be 1 to %d", n.value, n.max)
 		}
@@ -126,6 +127,9 @@ func (o *FairnessOptions) check() error {
 		if d.value < d.min || d.value > d.max {
 			return fault.Field(d.name, "is %s, must be %s to %s", d.value, d.min, d.max)
 		}
+	}
+	if o.Sync != "durable" && o.Sync != "relaxed" {
+		return fault.Field("sync", "is %q, must be durable or relaxed", o.Sync)
 	}
 	return nil
 }
@@ -148,7 +152,11 @@ func (f *fairness) with(ctx context.Context, store string, part func(context.Con
 		pushed: map[string]time.Time{}, took: map[string]time.Duration{burstWiki: f.o.BurstJob, slowWiki: f.o.SlowJob},
 	}}
 	r.rules = defaultLimits{r.policy, config.Default().DefaultQueue}
-	if err := r.open(ctx, store, pebblekv.Durable, r.jobs); err != nil {
+	sync := pebblekv.Durable
+	if f.o.Sync == "relaxed" {
+		sync = pebblekv.Relaxed
+	}
+	if err := r.open(ctx, store, sync, r.jobs); err != nil {
 		return err
 	}
 	r.resume()
@@ -168,7 +176,7 @@ func (f *fairness) burst(ctx context.Context, r *fairRig) error {
 	pushed := make(chan error, 1)
 	over := make(chan struct{})
 	start := time.Now()
-	go func() { defer close(over); pushed <- r.pushBurst(ctx, f.o.Burst, f.o.Batch, f.payload) }()
+	go func() { defer close(over); pushed <- r.pushBurst(ctx, &f.o, f.payload) }()
 	measured := f.measure(ctx, r, phasePushed, over)
 	if err := errors.Join(measured, <-pushed); err != nil {
 		return err
@@ -189,14 +197,14 @@ func (f *fairness) slow(ctx context.Context, r *fairRig) error {
 }
 
 // measure pushes single jobs, one each moment whether the ones before have started or not, until there
-// are enough, and until over is closed if it is not nil.
+// are enough, or until over is closed if it is not nil.
 func (f *fairness) measure(ctx context.Context, r *fairRig, name string, over <-chan struct{}) error {
 	ticker := time.NewTicker(f.o.Every)
 	defer ticker.Stop()
 	var pushes sync.WaitGroup
 	errs := make(chan error, 1)
 	n := 0
-	for ; n < f.o.Singles || over != nil; n++ {
+	for more := true; more && (n < f.o.Singles || over != nil); n++ {
 		pushes.Go(func() {
 			if err := r.single(ctx, f.payload); err != nil {
 				select {
@@ -208,7 +216,7 @@ func (f *fairness) measure(ctx context.Context, r *fairRig, name string, over <-
 		select {
 		case <-ticker.C:
 		case <-over:
-			over = nil
+			more = false
 		case err := <-errs:
 			pushes.Wait()
 			return err
@@ -276,10 +284,10 @@ func (r *fairRig) pushIDs(ctx context.Context, wiki string, ids []ident.Suffix, 
 }
 
 // pushBurst pushes n jobs as a wiki's maintenance script does: some requests at once, one after the other.
-func (r *fairRig) pushBurst(ctx context.Context, n, batch int, payload []byte) error {
+func (r *fairRig) pushBurst(ctx context.Context, o *FairnessOptions, payload []byte) error {
 	parts := make(chan int)
-	errs := make(chan error, burstProducers)
-	for range burstProducers {
+	errs := make(chan error, o.Pushers)
+	for range o.Pushers {
 		go func() {
 			var first error
 			for part := range parts {
@@ -290,12 +298,12 @@ func (r *fairRig) pushBurst(ctx context.Context, n, batch int, payload []byte) e
 			errs <- first
 		}()
 	}
-	for left := n; left > 0; left -= batch {
-		parts <- min(batch, left)
+	for left := o.Burst; left > 0; left -= o.Batch {
+		parts <- min(o.Batch, left)
 	}
 	close(parts)
 	var all []error
-	for range burstProducers {
+	for range o.Pushers {
 		all = append(all, <-errs)
 	}
 	return errors.Join(all...)

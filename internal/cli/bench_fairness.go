@@ -27,7 +27,7 @@ pushed, 20 ms more than alone if that is longer. The exit code is 1 when a phase
 		Args: args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := positive(
-				amount{"burst", o.Burst}, amount{"slow", o.Slow}, amount{"singles", o.Singles}, amount{"batch", o.Batch},
+				amount{"burst", o.Burst}, amount{"slow", o.Slow}, amount{"singles", o.Singles}, amount{"batch", o.Batch}, amount{"producers", o.Pushers},
 			); err != nil {
 				return err
 			}
@@ -49,7 +49,9 @@ pushed, 20 ms more than alone if that is longer. The exit code is 1 when a phase
 	f.DurationVar(&o.SlowJob, "slow-job", 2*time.Second, "time that a slow job takes")
 	f.DurationVar(&o.Every, "every", 5*time.Millisecond, "time between two single jobs")
 	f.IntVar(&o.Singles, "singles", 2_000, "single jobs of a phase")
-	f.IntVar(&o.Batch, "batch", 1_000, "jobs of one push of the burst")
+	f.IntVar(&o.Batch, "batch", 100, "jobs of one push of the burst")
+	f.IntVar(&o.Pushers, "producers", 16, "pushes of the burst at once")
+	f.StringVar(&o.Sync, "sync", "durable", "durable, or relaxed: acknowledged before it is on disk, which leaves the disk's moods out")
 	f.StringVar(&o.Dir, "dir", "", "folder for the store, on the disk to measure (default: a temporary one)")
 	f.StringVar(&o.Profile, "profile", "", "file for a CPU profile of the time with the burst")
 	return c

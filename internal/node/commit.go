@@ -56,6 +56,7 @@ func (m *Machine) send(now partition.Now) {
 		for _, part := range m.parts {
 			part.Sealed()
 		}
+		m.resumeCalls()
 		m.mail.sealed()
 		m.dispatch(now)
 	case m.plan != nil && m.holdFreed():

@@ -282,12 +282,25 @@ func (m *Machine) apply(now partition.Now) {
 		return
 	}
 	m.turn++
+	if !m.view.InFlight() && !m.view.Pending() {
+		m.resumeCalls()
+	}
 	m.applyEach(now, (*partition.Machine).ApplyAsked)
 	m.applyEach(now, (*partition.Machine).Apply)
 	if !m.view.InFlight() && !m.view.Pending() {
 		m.release(now)
 	}
 	m.releaseOrphans()
+}
+
+// resumeCalls has the calls tried again that were put off for other wikis' sake.
+func (m *Machine) resumeCalls() {
+	for p, part := range m.parts {
+		part.Resume()
+		if part.HasFresh() && !m.dirty[p] {
+			m.dirty[p], m.fresh[p] = true, true
+		}
+	}
 }
 
 func (m *Machine) applyEach(now partition.Now, apply func(*partition.Machine, partition.Now)) {

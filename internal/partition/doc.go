@@ -6,6 +6,7 @@
 //	partition   a fixed slice of all wikis; everything about a wiki lives in its partition
 //	command     a function over a transaction; it happens wholly or not at all
 //	group       the commands whose writes go into one commit
+//	share       what one wiki may have in the groups on their way while others are active
 //	layer       the writes of one group
 //	view        what a node knows of the store: known values ⊕ commit in flight ⊕ group being built
 //	known       a value read from the engine that is kept current with every commit
@@ -31,6 +32,10 @@
 //
 // Known values are kept for a while only, so no more is read ahead than is applied before it is
 // forgotten, and commands that had something read for them go first.
+//
+// While several wikis are active, one that has its share in the group being built and the commit in
+// flight is put off until a commit has begun without it: another's command waits for one large commit
+// at most, and not for one more in which it would stand. A wiki that is alone has whole groups.
 //
 // A command reads single keys only. A range read belongs to the caller: it scans the engine, treats
 // what it saw as a hint, and names the keys in its command, which reads them again. So no scan has
@@ -60,4 +65,5 @@
 //	family.go  families of keys, the registry    view.go     layered reads
 //	tx.go      what a command can do             machine.go  one partition's step machine
 //	lane.go    mail between partitions           mail.go     the command that applies mail
+//	share.go   wikis that are put off
 package partition

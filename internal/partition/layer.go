@@ -16,7 +16,8 @@ type layer struct {
 	ranges []kv.Op
 	size   int // bytes of keys and values in ops
 	undo   []undoEntry
-	undoR  int  // length of ranges at the last mark
+	undoR  int // length of ranges at the last mark
+	shares shares
 	over   bool // a key or value since the mark is larger than stores take
 }
 
@@ -135,6 +136,8 @@ func (l *layer) reset() {
 	clear(l.undo)
 	l.ops, l.ranges, l.undo, l.undoR, l.size = l.ops[:0], l.ranges[:0], l.undo[:0], 0, 0
 	l.over = false
+	clear(l.shares.ops)
+	l.shares.last = ""
 }
 
 // stringOf returns the bytes as a string without a copy. Keys are not changed after they were given

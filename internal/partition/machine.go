@@ -64,10 +64,12 @@ type Machine struct {
 	poisoned error
 	mem      [slots]any
 
-	fresh   []*Call // not yet tried
-	waiting []*Call // missed, or behind one of their wiki that missed
-	blocked map[string]struct{}
-	alone   *Call // has missed often: nothing else is applied before it
+	fresh   []*Call             // not yet tried
+	waiting []*Call             // missed, or behind one of their wiki that missed
+	later   []*Call             // of wikis that have had their share, or behind one of them; see share.go
+	blocked map[string]struct{} // wikis with calls in waiting
+	behind  map[string]struct{} // wikis with calls in later
+	alone   *Call               // has missed often: nothing else is applied before it
 	hints   []kv.Key
 
 	group  group // being built
@@ -83,7 +85,7 @@ type Machine struct {
 
 // NewMachine returns the closed machine of partition id over the node's view.
 func NewMachine(id ID, v *View) *Machine {
-	return &Machine{id: id, view: v, blocked: map[string]struct{}{}}
+	return &Machine{id: id, view: v, blocked: map[string]struct{}{}, behind: map[string]struct{}{}}
 }
 
 // ID returns the partition's number.
@@ -149,7 +151,7 @@ func (m *Machine) TakeApplied() (flight, building Applied) {
 // Close drops everything and returns the calls that were not answered.
 func (m *Machine) Close() []*Call {
 	var calls []*Call
-	for _, list := range [][]*Call{m.flight.calls, m.group.calls, m.waiting, m.fresh} {
+	for _, list := range [][]*Call{m.flight.calls, m.group.calls, m.waiting, m.later, m.fresh} {
 		calls = append(calls, list...)
 		for _, c := range list {
 			m.view.served(c)
@@ -162,7 +164,7 @@ func (m *Machine) Close() []*Call {
 }
 
 func (m *Machine) reset() {
-	*m = Machine{id: m.id, view: m.view, epoch: m.epoch, blocked: map[string]struct{}{}}
+	*m = Machine{id: m.id, view: m.view, epoch: m.epoch, blocked: map[string]struct{}{}, behind: map[string]struct{}{}}
 }
 
 // Submit takes a call. own says that the node itself sends it, which it may while opening and
@@ -175,7 +177,7 @@ func (m *Machine) Submit(now Now, c *Call, own bool) error {
 	default:
 		return ErrNotOpen
 	}
-	if !own && len(m.fresh)+len(m.waiting) >= MaxPending {
+	if !own && len(m.fresh)+len(m.waiting)+len(m.later) >= MaxPending {
 		return ErrBusy
 	}
 	c.since, c.own, c.rounds, c.hinted, c.asked, c.read, c.err = now.Mono, own, 0, false, 0, 0, nil
@@ -185,7 +187,7 @@ func (m *Machine) Submit(now Now, c *Call, own bool) error {
 
 // Idle reports whether no call is on its way.
 func (m *Machine) Idle() bool {
-	return len(m.fresh)+len(m.waiting)+len(m.group.calls)+len(m.flight.calls)+
+	return len(m.fresh)+len(m.waiting)+len(m.later)+len(m.group.calls)+len(m.flight.calls)+
 		len(m.group.effects)+len(m.flight.effects) == 0
 }
 
@@ -231,6 +233,10 @@ func (m *Machine) apply(now Now, asked bool) {
 		// Those whose hint was looked up stand before the others: all that wait are of them.
 		if m.poisoned != nil || m.alone != nil || m.view.Full() || asked && !c.hinted {
 			break
+		}
+		if _, behind := m.blocked[c.Wiki]; !behind && m.putOff(c) {
+			done++
+			continue
 		}
 		if !m.ask(c) {
 			break
@@ -325,6 +331,9 @@ func (m *Machine) try(c *Call) (applied, again bool) {
 	}
 	for _, f := range tx.after {
 		f()
+	}
+	if !c.own {
+		m.view.counted(c.Wiki, l.written())
 	}
 	return true, false
 }
@@ -440,6 +449,7 @@ func (m *Machine) Overdue(before time.Duration) []*Call {
 	m.flight.calls = take(m.flight.calls)
 	m.group.calls = take(m.group.calls)
 	m.waiting = take(m.waiting)
+	m.later = take(m.later)
 	m.fresh = take(m.fresh)
 	return out
 }

@@ -30,6 +30,8 @@ type View struct {
 	asked    int      // keys read for calls that are not applied yet
 	reads    uint64   // reads that were begun
 	learned  uint64   // the last one that was answered
+	crowded  int      // groups for which wikis are held to their share
+	sole     string   // the wiki of the last group that had calls
 }
 
 // The size of a generation of known values.
@@ -200,6 +202,7 @@ func (v *View) Full() bool {
 // flight.
 func (v *View) Seal(b *kv.Batch) {
 	v.building.fill(b)
+	v.crowd()
 	v.inflight, v.building, v.spare = v.building, v.spare, nil
 }
 
