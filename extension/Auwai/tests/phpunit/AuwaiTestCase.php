@@ -187,6 +187,21 @@ abstract class AuwaiTestCase extends TestCase {
 		return $this->runText( json_encode( [ 'fence' => 7, 'jobs' => $jobs, 'max_time_s' => $maxTime ] ) );
 	}
 
+	/** One of core's maintenance scripts, as an operator runs it; what it writes. */
+	protected static function core( string $script, string ...$args ): string {
+		[ $status, $text ] = self::coreEnds( $script, ...$args );
+		self::assertSame( 0, $status, $text );
+		return $text;
+	}
+
+	/** @return array Exit status, text */
+	protected static function coreEnds( string $script, string ...$args ): array {
+		$command = [ PHP_BINARY, getenv( 'MW_INSTALL_PATH' ) . "/maintenance/$script.php" ];
+		exec( 'MW_CONFIG_FILE=' . escapeshellarg( getenv( 'AUWAI_WIKI_CONFIG' ) ) . ' ' .
+			implode( ' ', array_map( 'escapeshellarg', array_merge( $command, $args ) ) ) . ' 2>&1', $lines, $status );
+		return [ $status, implode( "\n", $lines ) ];
+	}
+
 	/** @return array[] What test jobs noted: params, request */
 	protected function ran(): array {
 		$ran = [];

@@ -154,6 +154,25 @@ class ClaimTest extends AuwaiTestCase {
 		$this->assertStringStartsWith( 'PHP ended in the job', $told[2][1]['error'] );
 	}
 
+	public static function provideDeaths(): array {
+		return [
+			'exit' => [ 'print and exit', 'PHP ended in the job' ],
+			'no memory' => [ 'exhaust memory', 'PHP ended in the job: Allowed memory size' ],
+		];
+	}
+
+	/**
+	 * @dataProvider provideDeaths
+	 */
+	public function testAJobThatEndsItsProcessHasFailedAndTheServiceKnowsAtOnce( string $do, string $why ) {
+		$this->offer( [ 'do' => $do ], [ 'n' => 2 ] );
+		[ , $text ] = self::coreEnds( 'runJobs', '--type', 'auwaiTest', '--memory-limit', '64M' );
+		$told = $this->told();
+		$this->assertSame( [ '/v1/jobs/aawiki.J1/fail' ], array_column( $told, 0 ), $text );
+		$this->assertSame( 'crash', $told[0][1]['class'] );
+		$this->assertStringStartsWith( $why, $told[0][1]['error'] );
+	}
+
 	public function testTheTimeOfAClaimIsTheSites() {
 		JobQueue::factory( [ 'class' => MediaWiki\Extension\Auwai\JobQueueAuwai::class, 'domain' => 'aawiki',
 			'type' => 'auwaiTest', 'claimTTL' => 90 ] )->pop();
