@@ -21,6 +21,15 @@ class Cause {
 	}
 
 	/**
+	 * Sets the cause until it is set again: for jobs that others run.
+	 *
+	 * @param string $text '' when no job runs any more
+	 */
+	public function set( string $text ): void {
+		$this->text = $text;
+	}
+
+	/**
 	 * Sets the cause for as long as a function runs.
 	 *
 	 * @param string $text

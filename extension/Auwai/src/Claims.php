@@ -33,6 +33,9 @@ class Claims {
 	/** @var Client */
 	private $client;
 
+	/** @var Cause */
+	private $cause;
+
 	/** @var object HookContainer of core */
 	private $hooks;
 
@@ -50,11 +53,13 @@ class Claims {
 
 	/**
 	 * @param Client $client
+	 * @param Cause $cause
 	 * @param object $hooks HookContainer of core
 	 * @param LoggerInterface $logger
 	 */
-	public function __construct( Client $client, $hooks, LoggerInterface $logger ) {
+	public function __construct( Client $client, Cause $cause, $hooks, LoggerInterface $logger ) {
 		$this->client = $client;
+		$this->cause = $cause;
 		$this->hooks = $hooks;
 		$this->logger = $logger;
 	}
@@ -73,6 +78,8 @@ class Claims {
 		$seconds = max( self::MIN_SECONDS, min( self::MAX_SECONDS, $seconds ) );
 		$body = ParamCodec::json( [ 'wiki' => $wiki, 'limit' => 1, 'timeout' => "{$seconds}s",
 			'worker' => Text::cut( php_uname( 'n' ) . ':' . getmypid(), 100 ) ] );
+		// Whoever asks for the next job is through with the one before, told or not.
+		$this->cause->set( '' );
 		while ( true ) {
 			$reply = $this->client->post( '/v1/queues/' . rawurlencode( $queue ) . '/claim', $body );
 			$jobs = $reply->json()['jobs'] ?? null;
@@ -92,6 +99,7 @@ class Claims {
 			}
 			Payload::mark( $job, $jobs[0]['id'] );
 			$this->watch( $job );
+			$this->cause->set( (string)( $jobs[0]['cause'] ?? '' ) );
 			return $job;
 		}
 	}
@@ -216,6 +224,7 @@ class Claims {
 			}
 		}
 		$this->held[$id] = [ 'verb' => $verb, 'body' => $body ] + $this->held[$id];
+		$this->cause->set( '' );
 		$reply = $this->client->post( '/v1/jobs/' . rawurlencode( $id ) . "/$verb",
 			ParamCodec::json( [ 'claim' => $this->held[$id]['claim'] ] + $body ) );
 		if ( $reply->status === 200 || $reply->status === 404 || $reply->status === 409 ) {

@@ -19,8 +19,8 @@ use MediaWiki\MediaWikiServices;
 /** @phpcs-require-sorted-array */
 return [
 	'Auwai.Claims' => static function ( MediaWikiServices $services ): Claims {
-		return new Claims( $services->getService( 'Auwai.Client' ), $services->getHookContainer(),
-			LoggerFactory::getInstance( 'Auwai' ) );
+		return new Claims( $services->getService( 'Auwai.Client' ), $services->getService( 'Auwai.Cause' ),
+			$services->getHookContainer(), LoggerFactory::getInstance( 'Auwai' ) );
 	},
 	'Auwai.Client' => static function ( MediaWikiServices $services ): Client {
 		$config = $services->getMainConfig();

@@ -1,5 +1,6 @@
 <?php
 
+use MediaWiki\Extension\Auwai\Cause;
 use MediaWiki\Extension\Auwai\Claims;
 use MediaWiki\MediaWikiServices;
 use Psr\Log\NullLogger;
@@ -21,6 +22,7 @@ class ClaimTest extends AuwaiTestCase {
 			$n = $i + 1;
 			$steps[] = [ 'path' => self::CLAIM, 'status' => 200, 'body' => [ 'jobs' => [ [
 				'id' => "aawiki.J$n", 'queue' => 'auwaiTest', 'wiki' => 'aawiki', 'attempt' => 1, 'claim' => "secret-$n",
+				'cause' => "v1;aawiki.J$n;1;0123456789abcdef",
 				'deadline' => '2030-01-01T00:00:00Z', 'fence' => 7, 'request_id' => "request-$n", 'from_event' => false,
 				'payload' => isset( $payload['type'] ) ? $payload : [ 'type' => 'auwaiTest', 'params' => $payload ?: new stdClass ],
 			] ] ] ];
@@ -120,7 +122,17 @@ class ClaimTest extends AuwaiTestCase {
 	public function testWhatIsPushedWhileAJobRunsFollowsIt() {
 		$this->offer( [ 'do' => 'write and push' ] );
 		$this->runJobsOf();
+		$this->group()->push( new JobSpecification( 'null', [] ) );
 		$this->assertSame( 'request-1', $this->pushed()[0]['request_id'] );
+		$this->assertSame( 'v1;aawiki.J1;1;0123456789abcdef', $this->pushed()[0]['cause'] );
+		$this->assertArrayNotHasKey( 'cause', $this->pushed()[1], 'the job is over' );
+	}
+
+	public function testWhatFollowsAFailedJobIsNotCausedByIt() {
+		$this->offer( [ 'do' => 'fail' ] );
+		$this->runJobsOf();
+		$this->group()->push( new JobSpecification( 'null', [] ) );
+		$this->assertArrayNotHasKey( 'cause', $this->pushed()[0] );
 	}
 
 	public function testALostClaimIsNoErrorAsInCoresQueues() {
@@ -133,7 +145,7 @@ class ClaimTest extends AuwaiTestCase {
 	}
 
 	public function testAnEndThatCannotBeToldIsAnErrorAndIsToldAtTheEndOfTheProcess() {
-		$claims = new Claims( $this->client( getenv( 'AUWAI_TEST_SERVER' ), '' ),
+		$claims = new Claims( $this->client( getenv( 'AUWAI_TEST_SERVER' ), '' ), new Cause(),
 			MediaWikiServices::getInstance()->getHookContainer(), new NullLogger() );
 		$this->offer( [], [] );
 		$job = $claims->pop( 'auwaiTest', 'aawiki', 60 );
