@@ -61,13 +61,18 @@ func startNode(t *testing.T, engine kv.Engine, session ident.Session) *entrance 
 
 func pushTo(t *testing.T, e *entrance, body string) intake.JobsResult {
 	t.Helper()
+	return pushWithin(t.Context(), t, e, body)
+}
+
+func pushWithin(ctx context.Context, t *testing.T, e *entrance, body string) intake.JobsResult {
+	t.Helper()
 	in := intake.New(intake.Config{Node: e, Settings: func() *intake.Settings { return &intake.Settings{} }},
 		[]farm.Wiki{{Name: "aawiki"}})
 	ticket, err := in.Admit(1)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
-	return in.Jobs(t.Context(), ticket, []byte(body), intake.Source{})
+	return in.Jobs(ctx, ticket, []byte(body), intake.Source{})
 }
 
 // queued are the payloads of aawiki's ready jobs in their order.

@@ -24,6 +24,28 @@ class DuplicateKeyTest extends TestCase {
 			self::key( [ 'lives' => 1, 'usleep' => 0 ] ) );
 	}
 
+	/** What MediaWiki calls a duplicate: the hash of its own queue */
+	private static function coresHash( array $info ): string {
+		return Wikimedia\base_convert( sha1( serialize( $info ) ), 16, 36, 31 );
+	}
+
+	public static function provideCoreVectors(): array {
+		$base = [ 'lives' => 1, 'usleep' => 0 ];
+		return [
+			'a specification' => [ $base, 'mpjlabgtd5iudtfa2080n8d4j9eu9ip' ],
+			'its parameters reversed' => [ array_reverse( $base ), '3z0tketvkzdvb9hs1qn5wfvks5pe5sx' ],
+		];
+	}
+
+	/**
+	 * MediaWiki takes the order of parameters for a difference; to us they are one job.
+	 * @dataProvider provideCoreVectors
+	 */
+	public function testTheOrderOfParametersChangesCoresHashAndNotOurKey( array $params, string $hash ) {
+		$this->assertSame( $hash, self::coresHash( [ 'type' => 'null', 'params' => $params ] ) );
+		$this->assertSame( self::key( [ 'lives' => 1, 'usleep' => 0 ] ), self::key( $params ) );
+	}
+
 	public static function provideEqual(): array {
 		$base = [ 'lives' => 1, 'usleep' => 0 ];
 		return [
