@@ -31,6 +31,7 @@ func TestACommandCarriesOutTheJobsOfItsQueueForAnyWiki(t *testing.T) {
 type claimed struct {
 	ID       string          `json:"id"`
 	Claim    string          `json:"claim"`
+	Queue    string          `json:"queue"`
 	Attempt  int             `json:"attempt"`
 	Deadline time.Time       `json:"deadline"`
 	Payload  json.RawMessage `json:"payload"`

@@ -50,6 +50,9 @@ type QueueConfig struct {
 	Timeout     string `yaml:"timeout,omitempty"`
 	Priority    string `yaml:"priority,omitempty"`
 	Runner      string `yaml:"runner,omitempty"`
+	Rate        int    `yaml:"rate,omitempty"`
+	Burst       int    `yaml:"burst,omitempty"`
+	Exclusive   bool   `yaml:"exclusive,omitempty"`
 }
 
 // CDNConfig names the caches that purges go to.
