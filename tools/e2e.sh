@@ -20,6 +20,9 @@ fi
 AUWAI_TEST_REQUIRE=mediawiki,varnish,systemd go test -count=1 -timeout 30m ./test/e2e
 AUWAI_TEST_REQUIRE=php go test -count=1 -timeout 10m ./internal/runner/phppool
 
+# A rate is watched for a whole minute here; "make test" watches it for seconds.
+AUWAI_LIMITS_SECONDS=60 go test -count=1 -timeout 10m ./test/limits
+
 if [ -x extension/Auwai/tests/run.sh ]; then
 	extension/Auwai/tests/run.sh
 fi

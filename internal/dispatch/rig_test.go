@@ -55,6 +55,7 @@ type rig struct {
 	// outcome, where set, is how jobs end by themselves; nil: done.
 	outcome func(s *dispatch.Start, i int) runner.Result
 
+	reads     int  // that were asked for
 	uncounted bool // benchmarks measure dispatch, not the rig
 	running   map[uint64]*attempt
 	started   []dispatch.Start
@@ -383,6 +384,7 @@ func (r *rig) release() {
 func (r *rig) answerReads() (busy bool) {
 	scans := r.scans
 	r.scans = nil
+	r.reads += len(scans)
 	for i := range scans {
 		if r.holdReads {
 			r.read(&scans[i])

@@ -50,6 +50,7 @@ type Queue struct {
 
 // Job is one row of GET /v1/jobs.
 type Job struct {
+	ClientID    string    `json:"client_id"`
 	ID          string    `json:"id"`
 	Queue       string    `json:"queue"`
 	Wiki        string    `json:"wiki"`
