@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"auwai/internal/fault"
 )
 
 // Role is a kind of request.
@@ -143,14 +145,6 @@ func (g *Grant) RefusePush(wiki string) string {
 	if len(names) > most {
 		list += " and " + strconv.Itoa(len(names)-most) + " more"
 	}
-	return "the wiki " + strconv.Quote(clip(wiki)) + " is not one that the token " + strconv.Quote(g.token) + " may send work of (" + list +
+	return "the wiki " + strconv.Quote(fault.Short(wiki)) + " is not one that the token " + strconv.Quote(g.token) + " may send work of (" + list +
 		"); add it to the token's push_to, or use a token of that wiki"
-}
-
-func clip(s string) string {
-	const most = 100
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }

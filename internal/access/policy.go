@@ -49,7 +49,7 @@ func New(tokens []Token, networks []Network) (*Policy, error) {
 	for i := range tokens {
 		t := &tokens[i]
 		if _, twice := names[t.Name]; twice {
-			return nil, fault.Field("name", "%q is the name of two tokens; each needs its own", clip(t.Name))
+			return nil, fault.Field("name", "%q is the name of two tokens; each needs its own", fault.Short(t.Name))
 		}
 		if other, twice := p.tokens[t.Hash]; twice {
 			return nil, fault.Field("hash", "is that of the token %q too; make a token for each", other.grant.token)

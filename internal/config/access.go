@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"auwai/internal/access"
+	"auwai/internal/fault"
 )
 
 // Bounds of what is allowed to whom.
@@ -147,7 +148,7 @@ func (a *accessReader) tokenName(t *access.Token, n *yaml.Node, path string) {
 	case access.Redact(s) != s:
 		a.fault(n, path, "is a token, not a name for one; make a new token, since this one was written down")
 	case a.names[s] != "":
-		a.fault(n, path, "is %q, the name of %s too; each token needs its own", short(s), a.names[s])
+		a.fault(n, path, "is %q, the name of %s too; each token needs its own", fault.Short(s), a.names[s])
 	default:
 		t.Name, a.names[s] = s, strings.TrimSuffix(path, ".name")
 	}
@@ -232,11 +233,11 @@ func (a *accessReader) networks(n *yaml.Node, path string) {
 			prefix, err := network(s)
 			switch {
 			case err != nil:
-				a.fault(n, at, "is %q; a network such as 10.0.0.0/8, fd00::/8 or 192.0.2.7 is expected", short(s))
+				a.fault(n, at, "is %q; a network such as 10.0.0.0/8, fd00::/8 or 192.0.2.7 is expected", fault.Short(s))
 			case prefix.Addr().Is4In6():
-				a.fault(n, at, "is %q, an IPv4 network in the form of IPv6; write it as 10.0.0.0/8", short(s))
+				a.fault(n, at, "is %q, an IPv4 network in the form of IPv6; write it as 10.0.0.0/8", fault.Short(s))
 			case prefix != prefix.Masked():
-				a.fault(n, at, "is %q, which has bits set behind its length; %s is the network", short(s), prefix.Masked())
+				a.fault(n, at, "is %q, which has bits set behind its length; %s is the network", fault.Short(s), prefix.Masked())
 			case len(a.to.Networks) == maxNetworks:
 				a.fault(n, at, "is one network too many; at most %d are allowed", maxNetworks)
 			default:

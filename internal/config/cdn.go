@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
 )
 
 // CDN is the caches that purges go to.
@@ -98,7 +100,7 @@ func (r *reader) server(n *yaml.Node, at, example string) (string, bool) {
 		return "", false
 	}
 	if why := wrongServer(s); why != "" {
-		r.fault(n, at, "is %q, %s; write it as %s", short(s), why, example)
+		r.fault(n, at, "is %q, %s; write it as %s", fault.Short(s), why, example)
 		return "", false
 	}
 	return s, true
@@ -136,7 +138,7 @@ func (r *reader) networks(c *Config, n *yaml.Node, path string) {
 			}
 		}
 		if err != nil {
-			r.fault(n, at, "is %q, which is no network; write it as 10.0.0.0/8 or 192.0.2.7", short(s))
+			r.fault(n, at, "is %q, which is no network; write it as 10.0.0.0/8 or 192.0.2.7", fault.Short(s))
 			return
 		}
 		if p != p.Masked() {

@@ -90,7 +90,7 @@ func (r *reader) bytes(n *yaml.Node, path string) (int64, bool) {
 func ParseSize(text string) (int64, error) {
 	m := regexp.MustCompile(`^(\d{1,12})(?:([KMGT])i?B)?$`).FindStringSubmatch(text)
 	if m == nil {
-		return 0, fault.Newf(fault.Invalid, "%q is no size; write it as 512MiB or 2GiB", short(text))
+		return 0, fault.Newf(fault.Invalid, "%q is no size; write it as 512MiB or 2GiB", fault.Short(text))
 	}
 	v, err := strconv.ParseInt(m[1], 10, 64)
 	shift := map[string]int{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[m[2]]

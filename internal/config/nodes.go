@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
 )
 
 // reader walks a YAML tree and collects faults. It goes on after each, so that all are found.
@@ -62,18 +64,10 @@ func describe(n *yaml.Node) string {
 		if isNull(n) {
 			return "empty"
 		}
-		return strconv.Quote(short(n.Value))
+		return strconv.Quote(fault.Short(n.Value))
 	default:
 		return "no value"
 	}
-}
-
-func short(s string) string {
-	const most = 80
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }
 
 // object reads a map with known keys.
@@ -163,7 +157,7 @@ func (r *reader) word(n *yaml.Node, path string, words ...string) (string, bool)
 		return "", false
 	}
 	if !slices.Contains(words, s) {
-		r.fault(n, path, "is %q; %s is expected", short(s), oneOf(words))
+		r.fault(n, path, "is %q; %s is expected", fault.Short(s), oneOf(words))
 		return "", false
 	}
 	return s, true

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
 )
 
 // Semantics is what a queue promises of its jobs beyond running them.
@@ -67,7 +69,7 @@ func (r *reader) serializeBy(s *Semantics, n *yaml.Node, path string) {
 	}
 	param, isParam := strings.CutPrefix(text, "params.")
 	if text != "key" && text != "root" && text != "page" && (!isParam || param == "") {
-		r.fault(n, path, "is %q; key, root, page or params.NAME is expected", short(text))
+		r.fault(n, path, "is %q; key, root, page or params.NAME is expected", fault.Short(text))
 		return
 	}
 	s.SerializeBy = text

@@ -106,7 +106,7 @@ func (r *reader) rpcPath(w *Wiki, n *yaml.Node, path string) {
 		return
 	}
 	if !strings.HasPrefix(s, "/") || s == "/" || strings.ContainsAny(s, "?# ") {
-		r.fault(n, path, "is %q; a path such as /rpc/RunSingleJob.php is expected, from the server's root", short(s))
+		r.fault(n, path, "is %q; a path such as /rpc/RunSingleJob.php is expected, from the server's root", fault.Short(s))
 		return
 	}
 	w.RPCPath = s

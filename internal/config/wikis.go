@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"auwai/internal/event"
+	"auwai/internal/fault"
 )
 
 // The kinds of runners that a wiki may have.
@@ -179,13 +180,13 @@ func (r *reader) url(w *Wiki, n *yaml.Node, path string) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		r.fault(n, path, "is %q; a URL with http:// or https:// and a host is expected", short(s))
+		r.fault(n, path, "is %q; a URL with http:// or https:// and a host is expected", fault.Short(s))
 	case !isHost(u.Host):
-		r.fault(n, path, "is %q, whose host %q is neither a name nor an address", short(s), short(u.Host))
+		r.fault(n, path, "is %q, whose host %q is neither a name nor an address", fault.Short(s), fault.Short(u.Host))
 	case u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		r.fault(n, path, "is %q; write it without ? and #", short(s))
+		r.fault(n, path, "is %q; write it without ? and #", fault.Short(s))
 	case u.Path != "" && u.Path != "/":
-		r.fault(n, path, "is %q; the path %s belongs into script_path", short(s), u.Path)
+		r.fault(n, path, "is %q; the path %s belongs into script_path", fault.Short(s), u.Path)
 	default:
 		u.Path = ""
 		w.URL = u.String()
@@ -206,7 +207,7 @@ func (r *reader) scriptPath(w *Wiki, n *yaml.Node, path string) {
 		return
 	}
 	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?# ") {
-		r.fault(n, path, "is %q; a path such as /w is expected, or / for the root", short(s))
+		r.fault(n, path, "is %q; a path such as /w is expected, or / for the root", fault.Short(s))
 		return
 	}
 	w.ScriptPath = strings.TrimRight(s, "/")
@@ -215,7 +216,7 @@ func (r *reader) scriptPath(w *Wiki, n *yaml.Node, path string) {
 func (r *reader) host(n *yaml.Node, path string) (string, bool) {
 	s, ok := r.text(n, path)
 	if ok && !isHost(s) {
-		r.fault(n, path, "is %q; a host name such as aa.example.org is expected, without a scheme and a path", short(s))
+		r.fault(n, path, "is %q; a host name such as aa.example.org is expected, without a scheme and a path", fault.Short(s))
 		return "", false
 	}
 	return s, ok
@@ -229,7 +230,7 @@ func (r *reader) runner(w *Wiki, n *yaml.Node, path string) {
 	case slices.Contains(runners(), s):
 		w.Runner = s
 	default:
-		r.fault(n, path, "is %q; %s is expected", short(s), oneOf(runners()))
+		r.fault(n, path, "is %q; %s is expected", fault.Short(s), oneOf(runners()))
 	}
 }
 

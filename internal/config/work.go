@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"auwai/internal/fault"
 )
 
 // The kinds of runners that a queue may have instead of its wiki's.
@@ -49,7 +51,7 @@ func (r *reader) command(q *Queue, n *yaml.Node, path string) {
 		switch {
 		case !ok || len(argv) > 0:
 		case !strings.Contains(s, "/"):
-			r.fault(n, at, "is %q; write the program with its path, such as /usr/bin/%s", short(s), short(s))
+			r.fault(n, at, "is %q; write the program with its path, such as /usr/bin/%s", fault.Short(s), fault.Short(s))
 		default:
 			s = r.path(s)
 		}

@@ -24,7 +24,7 @@ func Text(field string, raw []byte) (string, error) {
 	}
 	s, ok := unquote(nil, raw[1:len(raw)-1])
 	if !ok {
-		return "", fault.Field(field, "%q has half a surrogate pair; send valid Unicode", Short(raw))
+		return "", fault.Field(field, "%q has half a surrogate pair; send valid Unicode", fault.Short(raw))
 	}
 	return string(s), nil
 }
@@ -46,7 +46,7 @@ func CheckShown(field, s string) error {
 		return err
 	}
 	if r, turns := Turns(s); turns {
-		return fault.Field(field, "%q has %U, which turns the direction of what is read; remove it", Short(s), r)
+		return fault.Field(field, "%q has %U, which turns the direction of what is read; remove it", fault.Short(s), r)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func CheckText(field, s string) error { return checkText(field, s, MaxText) }
 
 func checkText(field, s string, limit int) error {
 	if len(s) > limit {
-		return fault.Field(field, "%q has %d bytes; at most %d are allowed", Short(s), len(s), limit)
+		return fault.Field(field, "%q has %d bytes; at most %d are allowed", fault.Short(s), len(s), limit)
 	}
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f {
@@ -78,11 +78,11 @@ func checkText(field, s string, limit int) error {
 
 func checkRunes(field, s string) error {
 	if !utf8.ValidString(s) {
-		return fault.Field(field, "%q is not valid UTF-8", Short(s))
+		return fault.Field(field, "%q is not valid UTF-8", fault.Short(s))
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) {
-			return fault.Field(field, "%q has the control character %U; remove it", Short(s), r)
+			return fault.Field(field, "%q has the control character %U; remove it", fault.Short(s), r)
 		}
 	}
 	return nil
@@ -92,7 +92,7 @@ func checkRunes(field, s string) error {
 func Time(field, s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, fault.Field(field, "%q is not a time; write it as 2026-01-02T03:04:05Z", Short(s))
+		return time.Time{}, fault.Field(field, "%q is not a time; write it as 2026-01-02T03:04:05Z", fault.Short(s))
 	}
 	return t.UTC(), nil
 }
@@ -104,15 +104,15 @@ func describe(raw []byte) string {
 	}
 	switch raw[0] {
 	case '"':
-		return "the string " + Short(raw)
+		return "the string " + fault.Short(raw)
 	case '{':
 		return "an object"
 	case '[':
 		return "an array"
 	case 't', 'f', 'n':
-		return Short(raw)
+		return fault.Short(raw)
 	default:
-		return "the number " + Short(raw)
+		return "the number " + fault.Short(raw)
 	}
 }
 

@@ -210,7 +210,7 @@ func (p *parser) collect(dst *string, field string, at span) error {
 	from := len(p.scratch)
 	var ok bool
 	if p.scratch, ok = unquote(p.scratch, raw[1:len(raw)-1]); !ok {
-		return fault.Field(field, "%q has half a surrogate pair; send valid Unicode", Short(raw))
+		return fault.Field(field, "%q has half a surrogate pair; send valid Unicode", fault.Short(raw))
 	}
 	p.texts[p.n] = pending{dst, from, len(p.scratch)}
 	p.n++

@@ -17,20 +17,7 @@ func malformed(b []byte, at int, what string) error {
 	if at >= len(b) {
 		return fault.Newf(fault.Invalid, "malformed JSON: %s at its end (byte %d)", what, len(b))
 	}
-	return fault.Newf(fault.Invalid, "malformed JSON: %s at byte %d, before %q", what, at, Short(b[at:]))
-}
-
-// Short returns the beginning of a value, for errors.
-func Short[T []byte | string](v T) string {
-	const limit = 60
-	if len(v) <= limit {
-		return string(v)
-	}
-	cut := limit
-	for cut > limit-utf8.UTFMax && !utf8.RuneStart(v[cut]) {
-		cut--
-	}
-	return string(v[:cut]) + "…"
+	return fault.Newf(fault.Invalid, "malformed JSON: %s at byte %d, before %q", what, at, fault.Short(b[at:]))
 }
 
 func space(b []byte, i int) int {

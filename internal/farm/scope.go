@@ -77,7 +77,7 @@ func ParseScope(text string) (Scope, error) {
 		return Scope{}, fault.Field("scope", "has %d bytes; at most %d", len(text), maxScope)
 	}
 	if !ok {
-		return Scope{}, fault.Field("scope", "%q is none; write all, maintenance, queue:NAME, wiki:NAME, pair:QUEUE@WIKI or tag:NAME=VALUE", clip(text))
+		return Scope{}, fault.Field("scope", "%q is none; write all, maintenance, queue:NAME, wiki:NAME, pair:QUEUE@WIKI or tag:NAME=VALUE", fault.Short(text))
 	}
 	return s, nil
 }
@@ -85,12 +85,4 @@ func ParseScope(text string) (Scope, error) {
 // validName reports whether a name has 1 to maxName bytes and no control characters.
 func validName(s string) bool {
 	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(c rune) bool { return c < 0x20 || c == 0x7f || c == '\uFFFD' })
-}
-
-func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }

@@ -48,7 +48,7 @@ func SettingOf(name string, scope Scope) (Setting, error) {
 		for i := range all {
 			names[i] = all[i].Name
 		}
-		return Setting{}, fault.Field("set."+clip(name), "is no setting; these are: %s", strings.Join(names, ", "))
+		return Setting{}, fault.Field("set."+fault.Short(name), "is no setting; these are: %s", strings.Join(names, ", "))
 	}
 	if !slices.Contains(all[i].scopes, scope.Kind) {
 		return Setting{}, fault.Field("set."+name, "cannot be set for %s", scope)

@@ -9,6 +9,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Kind classifies an error by what the caller can do about it.
@@ -88,6 +89,20 @@ func Newf(kind Kind, format string, args ...any) error {
 // value and what would be right.
 func Field(field, format string, args ...any) error {
 	return &Error{Kind: Invalid, Field: field, Text: fmt.Sprintf(format, args...)}
+}
+
+// Short returns the beginning of a value of the input, up to 80 bytes and never half a character, as
+// errors quote it.
+func Short[T []byte | string](v T) string {
+	const most = 80
+	if len(v) <= most {
+		return string(v)
+	}
+	cut := most
+	for cut > most-utf8.UTFMax && !utf8.RuneStart(v[cut]) {
+		cut--
+	}
+	return string(v[:cut]) + "…"
 }
 
 // Wrap gives cause a kind and a text before it. Wrap of nil is nil.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"auwai/internal/fault"
@@ -82,5 +83,20 @@ func TestEveryKindHasItsOwnName(t *testing.T) {
 	}
 	if got := fault.Kind(200).String(); got != "internal" {
 		t.Errorf("an unknown kind is %q, want internal", got)
+	}
+}
+
+func TestShortQuotesTheBeginningAndNoHalfCharacter(t *testing.T) {
+	long := strings.Repeat("a", 79) + "é" + "z"
+	for _, c := range []struct{ in, want string }{
+		{"", ""}, {"enwiki", "enwiki"}, {strings.Repeat("b", 80), strings.Repeat("b", 80)},
+		{long, strings.Repeat("a", 79) + "…"}, {strings.Repeat("\x80", 90), strings.Repeat("\x80", 76) + "…"},
+	} {
+		if got := fault.Short(c.in); got != c.want {
+			t.Errorf("Short(%q) = %q, want %q", c.in, got, c.want)
+		}
+		if got := fault.Short([]byte(c.in)); got != c.want {
+			t.Errorf("Short of the bytes %q = %q, want %q", c.in, got, c.want)
+		}
 	}
 }

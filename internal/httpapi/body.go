@@ -25,7 +25,7 @@ const maxObject = 64 << 10
 // checkType refuses media types that are not in the list. None at all is taken.
 func checkType(r *http.Request, types ...string) error {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return unsupported("Content-Encoding", "is %s; send the body as it is", clip(e))
+		return unsupported("Content-Encoding", "is %s; send the body as it is", fault.Short(e))
 	}
 	header := r.Header.Get("Content-Type")
 	if header == "" {
@@ -33,7 +33,7 @@ func checkType(r *http.Request, types ...string) error {
 	}
 	kind, _, err := mime.ParseMediaType(header)
 	if err != nil || !slices.Contains(types, kind) {
-		return unsupported("Content-Type", "is %s; send %s", clip(header), strings.Join(types, " or "))
+		return unsupported("Content-Type", "is %s; send %s", fault.Short(header), strings.Join(types, " or "))
 	}
 	return nil
 }

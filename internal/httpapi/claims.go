@@ -35,13 +35,13 @@ func (s *server) claimJobs(w http.ResponseWriter, r *http.Request) error {
 	switch queue := r.PathValue("queue"); {
 	case queue == api.AnyQueue:
 	case len(in.Queues) > 0:
-		return fault.Field("queues", "is given beside the queue %q of the path; write * there", clip(queue))
+		return fault.Field("queues", "is given beside the queue %q of the path; write * there", fault.Short(queue))
 	default:
 		q.Queues = []string{queue}
 	}
 	if g := grantOf(r); !g.AllWikis() {
 		if in.Wiki != "" && !g.Reaches(in.Wiki) {
-			return fault.Newf(fault.Forbidden, "the token %q does not reach the wiki %q; leave wiki out, or name one of its own", g.Token(), clip(in.Wiki))
+			return fault.Newf(fault.Forbidden, "the token %q does not reach the wiki %q; leave wiki out, or name one of its own", g.Token(), fault.Short(in.Wiki))
 		}
 		q.Allowed = g.Reaches
 	}
@@ -193,7 +193,7 @@ func (s *server) notHeld(r *http.Request, id string, err error) error {
 	job, other := s.Queue.Job(r.Context(), id)
 	switch {
 	case other != nil && fault.KindOf(other) == fault.NotFound:
-		return fault.Newf(fault.Conflict, "%v: there is no job %s, and none finished lately; drop what was done", remote.ErrNotHeld, clip(id))
+		return fault.Newf(fault.Conflict, "%v: there is no job %s, and none finished lately; drop what was done", remote.ErrNotHeld, fault.Short(id))
 	case other != nil:
 		return other
 	case job.State == api.StateRunning:
@@ -210,7 +210,7 @@ func durationOf(field, text string, most time.Duration) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 || d > most {
-		return 0, fault.Field(field, "is %q; a duration such as 500ms or 30s is expected, up to %s", clip(text), most)
+		return 0, fault.Field(field, "is %q; a duration such as 500ms or 30s is expected, up to %s", fault.Short(text), most)
 	}
 	return d, nil
 }

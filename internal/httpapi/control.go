@@ -123,7 +123,7 @@ func untilOf(in *api.ControlChange, now time.Time) (*time.Time, error) {
 	case in.For != "":
 		d, err := time.ParseDuration(in.For)
 		if err != nil || d <= 0 {
-			return nil, fault.Field("for", "is %q; a duration such as 30m or 2h is expected", clip(in.For))
+			return nil, fault.Field("for", "is %q; a duration such as 30m or 2h is expected", fault.Short(in.For))
 		}
 		t := now.Add(d)
 		return &t, nil
@@ -134,7 +134,7 @@ func untilOf(in *api.ControlChange, now time.Time) (*time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, *in.Until)
 	if err != nil {
-		return nil, fault.Field("until", "is %q; a moment such as 2026-01-02T03:04:05Z is expected", clip(*in.Until))
+		return nil, fault.Field("until", "is %q; a moment such as 2026-01-02T03:04:05Z is expected", fault.Short(*in.Until))
 	}
 	return &t, nil
 }
@@ -151,14 +151,14 @@ func readSetting(s *farm.Setting, raw json.RawMessage) (*float64, error) {
 	if s.Duration {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return nil, fault.Field("set."+s.Name, "is %s; a duration such as 30s or 5m is expected", clip(string(raw)))
+			return nil, fault.Field("set."+s.Name, "is %s; a duration such as 30s or 5m is expected", fault.Short(string(raw)))
 		}
 		v := d.Seconds()
 		return &v, nil
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		return nil, fault.Field("set."+s.Name, "is %s; a number is expected", clip(string(raw)))
+		return nil, fault.Field("set."+s.Name, "is %s; a number is expected", fault.Short(string(raw)))
 	}
 	return &v, nil
 }

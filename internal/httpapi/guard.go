@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"auwai/internal/fault"
 )
 
 // guarded refuses what a browser should not send; see the package comment.
@@ -22,7 +24,7 @@ func (s *server) guarded(next http.Handler) http.Handler {
 		}
 		if s.Listen != "" && fromBrowser(r) && !knownHost(r.Host, own, near) {
 			s.problem(w, r, http.StatusMisdirectedRequest, "forbidden", "Host",
-				"the request names the host "+clip(r.Host)+"; use an address, such as "+s.Listen+", or send a token")
+				"the request names the host "+fault.Short(r.Host)+"; use an address, such as "+s.Listen+", or send a token")
 			return
 		}
 		if err := origins.Check(r); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"auwai/api"
 	"auwai/internal/access"
+	"auwai/internal/fault"
 	"auwai/internal/inspect"
 	"auwai/internal/intake"
 )
@@ -131,14 +132,5 @@ func (s *server) route(mux *http.ServeMux, path string, m methods) {
 
 func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
 	nameRoute(w, "unknown")
-	s.problem(w, r, http.StatusNotFound, "not_found", "", "there is nothing at "+clip(r.URL.Path)+"; the interface is under /v1")
-}
-
-// clip bounds a client's text in an answer.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
+	s.problem(w, r, http.StatusNotFound, "not_found", "", "there is nothing at "+fault.Short(r.URL.Path)+"; the interface is under /v1")
 }

@@ -32,7 +32,7 @@ func (s *server) getJobs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if raw := q.text["raw"]; raw != "" && raw != "0" && raw != "1" {
-		return fault.Field("raw", "is %q; 1 or 0 is expected", clip(raw))
+		return fault.Field("raw", "is %q; 1 or 0 is expected", fault.Short(raw))
 	}
 	page, err := s.Queue.Jobs(r.Context(), inspect.JobFilter{
 		State: q.text["state"], Queue: q.text["queue"], Wiki: q.text["wiki"], RequestID: q.text["request_id"],

@@ -92,7 +92,7 @@ func setRetryAfter(w http.ResponseWriter, d time.Duration) {
 func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, kind, field, detail string) {
 	s.writeJSON(w, status, api.ProblemType, api.Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Kind: kind, Field: field,
-		Method: r.Method, URI: clip(access.Redact(r.URL.RequestURI())), RequestID: requestID(r.Context()),
+		Method: r.Method, URI: fault.Short(access.Redact(r.URL.RequestURI())), RequestID: requestID(r.Context()),
 	})
 }
 

@@ -27,7 +27,7 @@ func readQuery(r *http.Request, known ...string) (query, error) {
 	for name, list := range values {
 		switch {
 		case !slices.Contains(known, name):
-			return q, fault.Field(clip(name), "is not a filter here; use %s", strings.Join(known, ", "))
+			return q, fault.Field(fault.Short(name), "is not a filter here; use %s", strings.Join(known, ", "))
 		case len(list) > 1:
 			return q, fault.Field(name, "is given %d times; give it once", len(list))
 		}
@@ -35,7 +35,7 @@ func readQuery(r *http.Request, known ...string) (query, error) {
 	}
 	if s := q.text["limit"]; s != "" {
 		if q.limit, err = strconv.Atoi(s); err != nil || q.limit < 1 {
-			return q, fault.Field("limit", "is %q; a number from 1 to 1000 is expected", clip(s))
+			return q, fault.Field("limit", "is %q; a number from 1 to 1000 is expected", fault.Short(s))
 		}
 	}
 	return q, nil

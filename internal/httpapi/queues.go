@@ -34,7 +34,7 @@ func (s *server) purgeQueue(w http.ResponseWriter, r *http.Request) error {
 		return fault.Field("wiki", "is missing; name the wiki whose jobs are to be ended")
 	}
 	if g := grantOf(r); !g.Reaches(in.Wiki) {
-		return fault.Newf(fault.Forbidden, "the token %q does not reach the wiki %q", g.Token(), clip(in.Wiki))
+		return fault.Newf(fault.Forbidden, "the token %q does not reach the wiki %q", g.Token(), fault.Short(in.Wiki))
 	}
 	answer, err := s.Queue.Purge(r.Context(), r.PathValue("queue"), in.Wiki)
 	if err != nil {

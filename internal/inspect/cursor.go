@@ -65,13 +65,13 @@ func parseCursor(text string, filter uint64, stages int) (cursor, error) {
 	}
 	switch {
 	case err != nil || len(text) > maxCursor:
-		return start, fault.Field("cursor", "%q is no cursor; use the one of the page before, or none", clip(text))
+		return start, fault.Field("cursor", "%q is no cursor; use the one of the page before, or none", fault.Short(text))
 	case c.Version != cursorVersion:
 		return start, fault.Field("cursor", "is of another version of the service; begin the list anew")
 	case c.Filter != filter:
 		return start, fault.Field("cursor", "is of a list with another filter; begin the list anew")
 	case c.Stage < 0 || c.Stage >= stages || c.Partition >= partition.Count || c.Band >= jobqueue.Bands:
-		return start, fault.Field("cursor", "%q is no cursor; use the one of the page before, or none", clip(text))
+		return start, fault.Field("cursor", "%q is no cursor; use the one of the page before, or none", fault.Short(text))
 	}
 	return c, nil
 }

@@ -103,23 +103,14 @@ func checkLimit(n int) (int, error) {
 func parseID(text string) (ident.ID, error) {
 	id, ok := ident.Parse(text)
 	if !ok {
-		return ident.ID{}, fault.Field("id", "%q is no job's id; it looks like aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", clip(text))
+		return ident.ID{}, fault.Field("id", "%q is no job's id; it looks like aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", fault.Short(text))
 	}
 	return id, nil
 }
 
 // NoJob is the error of an id that names no job. For who does not reach a wiki, its ids are such.
 func NoJob(id string) error {
-	return fault.Newf(fault.NotFound, "there is no job %s, and none finished lately; finished jobs are kept for a day", clip(id))
-}
-
-// clip bounds a client's text in an error.
-func clip(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
+	return fault.Newf(fault.NotFound, "there is no job %s, and none finished lately; finished jobs are kept for a day", fault.Short(id))
 }
 
 // Retry makes a dead job ready with all its attempts before it again, or a delayed one at once.

@@ -86,7 +86,7 @@ func (i *Inspector) Jobs(ctx context.Context, f JobFilter) (api.JobPage, error) 
 // stages returns where the jobs of a filter are found.
 func (f JobFilter) stages() ([]stage, error) {
 	if f.State != "" && !slices.Contains(api.States(), f.State) {
-		return nil, fault.Field("state", "%q is no state; use one of %s", clip(f.State), strings.Join(api.States(), ", "))
+		return nil, fault.Field("state", "%q is no state; use one of %s", fault.Short(f.State), strings.Join(api.States(), ", "))
 	}
 	switch {
 	case f.ClientID != "" && f.Wiki != "":

@@ -170,7 +170,7 @@ func words(err error) string {
 // string when it is not JSON.
 func echo(it event.Item) json.RawMessage {
 	if it.Event == nil && !valid(it.Raw) {
-		return quote(event.Short(it.Raw))
+		return quote(fault.Short(it.Raw))
 	}
 	if len(it.Raw) <= maxEcho {
 		return it.Raw

@@ -183,7 +183,7 @@ func (f fields) number(key string, most float64) (float64, error) {
 	}
 	x, err := strconv.ParseFloat(string(f.raw[key]), 64)
 	if err != nil || !(x >= 0 && x <= most) {
-		return 0, fault.Field(f.name(key), "is %s; a number from 0 to %g is expected", event.Short(f.raw[key]), most)
+		return 0, fault.Field(f.name(key), "is %s; a number from 0 to %g is expected", fault.Short(f.raw[key]), most)
 	}
 	return x, nil
 }
@@ -221,14 +221,14 @@ func waitFor(field, text, wiki string, before []*job) (ident.Suffix, error) {
 				return j.new.ID, nil
 			}
 		}
-		return ident.Suffix{}, fault.Field(field, "%q names no job of the wiki before this one in the request; put that one first, or give its id", event.Short(text))
+		return ident.Suffix{}, fault.Field(field, "%q names no job of the wiki before this one in the request; put that one first, or give its id", fault.Short(text))
 	}
 	id, ok := ident.Parse(text)
 	switch {
 	case !ok:
-		return ident.Suffix{}, fault.Field(field, "%q is no id of a job; give one as it was answered, or client_id:NAME of a job before this one in the request", event.Short(text))
+		return ident.Suffix{}, fault.Field(field, "%q is no id of a job; give one as it was answered, or client_id:NAME of a job before this one in the request", fault.Short(text))
 	case id.Wiki != wiki:
-		return ident.Suffix{}, fault.Field(field, "%q is of wiki %q; a job waits for jobs of its own wiki %q only", event.Short(text), event.Short(id.Wiki), event.Short(wiki))
+		return ident.Suffix{}, fault.Field(field, "%q is of wiki %q; a job waits for jobs of its own wiki %q only", fault.Short(text), fault.Short(id.Wiki), fault.Short(wiki))
 	}
 	return id.Suffix, nil
 }

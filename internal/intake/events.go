@@ -265,7 +265,7 @@ func (in *Intake) checkQueue(field, queue string) error {
 		return err
 	}
 	if strings.HasPrefix(queue, ownPrefix) {
-		return fault.Field(field, "%q begins with %s, as only Auwai's own queues do; choose another name", event.Short(queue), ownPrefix)
+		return fault.Field(field, "%q begins with %s, as only Auwai's own queues do; choose another name", fault.Short(queue), ownPrefix)
 	}
 	return in.queues.take(field, queue)
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync"
 
-	"auwai/internal/event"
 	"auwai/internal/fault"
 )
 
@@ -28,7 +27,7 @@ func (n *names) take(field, name string) error {
 	defer n.mu.Unlock()
 	if _, ok = n.seen[name]; !ok && len(n.seen) >= maxNames {
 		return fault.Field(field, "%q would be one name too many: %d are in use; put what varies into the body, not into the name",
-			event.Short(name), maxNames)
+			fault.Short(name), maxNames)
 	}
 	if n.seen == nil {
 		n.seen = map[string]struct{}{}

@@ -26,7 +26,7 @@ func readFields(path string, raw []byte, known ...string) (fields, error) {
 				return nil
 			}
 		}
-		return fault.Field(path+"."+event.Short(key), "is no field; the fields are %q", known)
+		return fault.Field(path+"."+fault.Short(key), "is no field; the fields are %q", known)
 	})
 	if err != nil && fault.FieldOf(err) == "" {
 		err = fault.Field(path, "%s", err.Error())
@@ -161,7 +161,7 @@ func (f fields) flag(key string) (bool, error) {
 	case "true":
 		return true, nil
 	default:
-		return false, fault.Field(f.name(key), "is %s; true or false is expected", event.Short(f.raw[key]))
+		return false, fault.Field(f.name(key), "is %s; true or false is expected", fault.Short(f.raw[key]))
 	}
 }
 
@@ -188,7 +188,7 @@ func (f fields) band(s *Settings, queue string) (jobqueue.Band, error) {
 	case "bulk":
 		return jobqueue.Bulk, nil
 	default:
-		return 0, fault.Field(f.name("priority"), "%q is no priority; choose interactive, normal or bulk", event.Short(p))
+		return 0, fault.Field(f.name("priority"), "%q is no priority; choose interactive, normal or bulk", fault.Short(p))
 	}
 }
 
@@ -227,7 +227,7 @@ func rootStamp(field, s string) (string, error) {
 	}
 	t, err := event.Time(field, s)
 	if err != nil {
-		return "", fault.Field(field, "%q is no time; write it as 20260102030405 or 2026-01-02T03:04:05Z", event.Short(s))
+		return "", fault.Field(field, "%q is no time; write it as 20260102030405 or 2026-01-02T03:04:05Z", fault.Short(s))
 	}
 	return t.Format(layout), nil
 }

@@ -61,7 +61,7 @@ func checkWiki(field, wiki string) error {
 		return err
 	}
 	if strings.HasPrefix(wiki, "*") {
-		return fault.Field(field, "%q begins with *, as only Auwai's own names do; name the wiki by its database or its domain", event.Short(wiki))
+		return fault.Field(field, "%q begins with *, as only Auwai's own names do; name the wiki by its database or its domain", fault.Short(wiki))
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (in *Intake) checkURL(s *Settings, src Source, field, uri string) error {
 	}
 	u, err := url.Parse(uri)
 	if err != nil {
-		return fault.Field(field, "%q is no URL; name the page to be purged", event.Short(uri))
+		return fault.Field(field, "%q is no URL; name the page to be purged", fault.Short(uri))
 	}
 	host := strings.ToLower(u.Hostname())
 	wiki, known := s.Domains[host]

@@ -63,8 +63,9 @@ func Plain(text string) string {
 	}), " ")
 }
 
-// Cut returns at most limit bytes of the text, never half a character.
+// Cut returns at most limit bytes of the text as valid UTF-8, never half a character.
 func Cut(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit {
 		return text
 	}
@@ -72,6 +73,18 @@ func Cut(text string, limit int) string {
 		limit--
 	}
 	return text[:limit]
+}
+
+// HeaderText reports whether a text from outside, such as a request id, can stand in a header as it
+// is: 1 to 255 bytes of visible ASCII.
+func HeaderText(text string) bool {
+	const most = 255
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] >= 0x7f {
+			return false
+		}
+	}
+	return text != "" && len(text) <= most
 }
 
 // With returns words as the end of a sentence, nothing for none.

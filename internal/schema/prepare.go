@@ -65,7 +65,7 @@ func boundedNumber(n []byte) error {
 	}
 	if len(n) > maxDigits || exponent > maxExponent || exponent < -maxExponent {
 		return fault.Newf(fault.TooLarge, "the number %s is too long, or its exponent too large, for the check of a schema; send it as a string",
-			short(string(n)))
+			fault.Short(string(n)))
 	}
 	return nil
 }

@@ -140,9 +140,9 @@ type Event struct {
 // errNoSchema answers an event that names no schema although its stream wants one.
 func errNoSchema(e *Event) error {
 	if e.Schema == "" {
-		return fault.Field("$schema", "is missing; the events of %s have to name a schema", short(e.Stream))
+		return fault.Field("$schema", "is missing; the events of %s have to name a schema", fault.Short(e.Stream))
 	}
-	return fault.Field("$schema", "%q is no schema that is known here; the events of %s have to name one that is", short(e.Schema), short(e.Stream))
+	return fault.Field("$schema", "%q is no schema that is known here; the events of %s have to name one that is", fault.Short(e.Schema), fault.Short(e.Stream))
 }
 
 // Check says what is wrong with an event: nil, an *InvalidError, or another error of kind Invalid,
@@ -201,13 +201,4 @@ func (x compiled) check(e *Event) error {
 		return invalid(x.path, event, wrong)
 	}
 	return fault.Wrap(fault.Internal, err, "check the schema "+x.path)
-}
-
-// short bounds a client's text.
-func short(s string) string {
-	const most = 80
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }

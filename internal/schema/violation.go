@@ -93,12 +93,12 @@ func (c *collector) collect(err *jsonschema.ValidationError) {
 		}
 	case *kind.Required:
 		for _, name := range k.Missing {
-			c.add(err, words{"required", fmt.Sprintf("should have required property '%s'", short(name)), params{"missingProperty": short(name)}})
+			c.add(err, words{"required", fmt.Sprintf("should have required property '%s'", fault.Short(name)), params{"missingProperty": fault.Short(name)}})
 		}
 		return
 	case *kind.AdditionalProperties:
 		for _, name := range slices.Sorted(slices.Values(k.Properties)) {
-			c.add(err, words{"additionalProperties", "should NOT have additional properties", params{"additionalProperty": short(name)}})
+			c.add(err, words{"additionalProperties", "should NOT have additional properties", params{"additionalProperty": fault.Short(name)}})
 		}
 		return
 	}
@@ -134,9 +134,9 @@ func (c *collector) dataPath(tokens []string) string {
 			v = inner[t]
 		}
 		if isIdentifier(t) {
-			b.WriteString("." + short(t))
+			b.WriteString("." + fault.Short(t))
 		} else {
-			b.WriteString("['" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(short(t)) + "']")
+			b.WriteString("['" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(fault.Short(t)) + "']")
 		}
 	}
 	return b.String()
@@ -184,7 +184,7 @@ func wordsOf(k jsonschema.ErrorKind) words {
 	case *kind.FalseSchema:
 		return words{"false schema", "boolean schema is false", params{}}
 	case *kind.PropertyNames:
-		return words{"propertyNames", fmt.Sprintf("property name '%s' is invalid", short(k.Property)), params{"propertyName": short(k.Property)}}
+		return words{"propertyNames", fmt.Sprintf("property name '%s' is invalid", fault.Short(k.Property)), params{"propertyName": fault.Short(k.Property)}}
 	case *kind.Dependency:
 		return dependency("dependencies", k.Prop, k.Missing)
 	case *kind.DependentRequired:
@@ -248,10 +248,10 @@ func boundOf(k jsonschema.ErrorKind) words {
 }
 
 func dependency(keyword, property string, missing []string) words {
-	property, list := short(property), short(strings.Join(missing, ", "))
+	property, list := fault.Short(property), fault.Short(strings.Join(missing, ", "))
 	return words{
 		keyword, "should have " + plural(len(missing), "property ", "properties ") + list + " when property " + property + " is present",
-		params{"property": property, "missingProperty": short(missing[0]), "deps": list, "depsCount": len(missing)},
+		params{"property": property, "missingProperty": fault.Short(missing[0]), "deps": list, "depsCount": len(missing)},
 	}
 }
 

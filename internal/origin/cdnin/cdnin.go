@@ -71,11 +71,11 @@ func hostOf(text string) (string, error) {
 		return "", err
 	}
 	if strings.Contains(text, " ") {
-		return "", fault.Field("url", "%q has a space in it; percent-encode it", event.Short(text))
+		return "", fault.Field("url", "%q has a space in it; percent-encode it", fault.Short(text))
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
-		return "", fault.Field("url", "%q does not begin with http:// or https://", event.Short(text))
+		return "", fault.Field("url", "%q does not begin with http:// or https://", fault.Short(text))
 	}
 	authority := rest
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -83,12 +83,12 @@ func hostOf(text string) (string, error) {
 	}
 	u, err := url.Parse("http://" + authority)
 	if err != nil || u.Hostname() == "" || u.User != nil {
-		return "", fault.Field("url", "%q names no host", event.Short(text))
+		return "", fault.Field("url", "%q names no host", fault.Short(text))
 	}
 	host := strings.ToLower(u.Hostname())
 	for i := range len(host) {
 		if host[i] >= 0x80 || host[i] == '*' {
-			return "", fault.Field("url", "%q has a host that is no name; write it in ASCII", event.Short(text))
+			return "", fault.Field("url", "%q has a host that is no name; write it in ASCII", fault.Short(text))
 		}
 	}
 	return host, event.CheckName("url", host)

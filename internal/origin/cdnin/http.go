@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"auwai/internal/event"
 	"auwai/internal/fault"
 )
 
@@ -49,7 +48,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != methodPurge {
 		w.Header().Set("Allow", methodPurge)
-		say(w, http.StatusMethodNotAllowed, event.Short(r.Method)+" is not understood here; this address takes PURGE only")
+		say(w, http.StatusMethodNotAllowed, fault.Short(r.Method)+" is not understood here; this address takes PURGE only")
 		return
 	}
 	p := &purge{url: urlOf(r), client: remote.IP.String(), requestID: requestID(r)}

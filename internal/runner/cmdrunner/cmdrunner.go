@@ -157,14 +157,4 @@ func explain(why, said string, out *output) string {
 }
 
 // cut bounds an error's text to what a job's record keeps.
-func cut(text string) string { return clip(text, jobqueue.MaxError) }
-
-// clip bounds a text to a number of bytes, never through a character.
-func clip(text string, most int) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	n := min(len(text), most)
-	for n > 0 && n < len(text) && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
-}
+func cut(text string) string { return runner.Cut(text, jobqueue.MaxError) }

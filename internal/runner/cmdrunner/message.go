@@ -94,7 +94,7 @@ func readReport(line []byte) (r Report, ok bool) {
 	if r.Progress != nil {
 		*r.Progress = min(max(*r.Progress, 0), 100)
 	}
-	r.Message, r.ResultURL = clip(r.Message, maxMessage), clip(r.ResultURL, maxURL)
-	r.Error, r.Class = clip(r.Error, maxMessage), clip(r.Class, maxMessage)
+	r.Message, r.ResultURL = runner.Cut(r.Message, maxMessage), runner.Cut(r.ResultURL, maxURL)
+	r.Error, r.Class = runner.Cut(r.Error, maxMessage), runner.Cut(r.Class, maxMessage)
 	return r, true
 }

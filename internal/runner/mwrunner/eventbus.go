@@ -1,6 +1,7 @@
 package mwrunner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,7 @@ func (c *Client) runEvent(ctx context.Context, wiki Wiki, w runner.Work) (res ru
 		if why != "" {
 			return permanent(why), true
 		}
-		q.address, q.body, done = atRoot(wiki, or(wiki.RPCPath, DefaultRPCPath)), body, rpcDone
+		q.address, q.body, done = atRoot(wiki, cmp.Or(wiki.RPCPath, DefaultRPCPath)), body, rpcDone
 	}
 	resp, none := c.post(ctx, wiki, q)
 	if none != nil {
@@ -67,7 +68,7 @@ func eventDone(body []byte) runner.Result {
 	}
 	text := textOf(orNull(reply["error"]))
 	if string(reply["status"]) != "true" {
-		return failed(or(text, "the wiki answered that the job did not succeed, and not why"))
+		return failed(cmp.Or(text, "the wiki answered that the job did not succeed, and not why"))
 	}
 	// With "status": true an error is there when the job failed and its class forbids retries.
 	return runner.Result{Outcome: jobqueue.OutcomeDone, Error: cut(text)}

@@ -48,6 +48,4 @@ const (
 	lingerTime = 5 * time.Second
 	// pingTime bounds a Ping: the drain of a spool is bounded by BatchTime on the other side.
 	pingTime = time.Minute
-	// maxHeaderText bounds a request id that goes into a header.
-	maxHeaderText = 255
 )

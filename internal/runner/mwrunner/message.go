@@ -1,6 +1,7 @@
 package mwrunner
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"io"
@@ -73,7 +74,7 @@ func (m message) words() string {
 	case m.main != "" && m.detail != "":
 		return plain(m.main) + ": " + plain(m.detail)
 	}
-	return plain(or(or(m.detail, m.main), m.key))
+	return plain(cmp.Or(m.detail, m.main, m.key))
 }
 
 // says reports whether any text of the body contains the words, whatever their case.

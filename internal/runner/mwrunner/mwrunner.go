@@ -1,6 +1,7 @@
 package mwrunner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,10 +83,10 @@ func New(cfg Config) *Client {
 	transport := newTransport(cfg)
 	c := &Client{
 		wikis:     cfg.Wikis,
-		userAgent: "Auwai/" + or(cfg.Version, "unknown"),
-		log:       or(cfg.Logger, slog.New(slog.DiscardHandler)),
-		maxBatch:  or(cfg.MaxBatch, DefaultMaxBatch),
-		batchTime: or(cfg.BatchTime, DefaultBatchTime),
+		userAgent: "Auwai/" + cmp.Or(cfg.Version, "unknown"),
+		log:       cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
+		maxBatch:  cmp.Or(cfg.MaxBatch, DefaultMaxBatch),
+		batchTime: cmp.Or(cfg.BatchTime, DefaultBatchTime),
 		now:       cfg.Now,
 		transport: transport,
 		http: &http.Client{
@@ -99,15 +100,6 @@ func New(cfg Config) *Client {
 		c.now = time.Now
 	}
 	return c
-}
-
-// or returns v, or instead when v is the zero value.
-func or[T comparable](v, instead T) T {
-	var zero T
-	if v == zero {
-		return instead
-	}
-	return v
 }
 
 // Close closes the idle connections. Calls that still run are not cut short.
@@ -194,5 +186,5 @@ func (c *Client) Ping(ctx context.Context, name string) (spool int, err error) {
 	case end.result.Outcome == jobqueue.OutcomePermanent:
 		kind = fault.Invalid
 	}
-	return 0, fault.Newf(kind, "mwrunner: ping %s: %s", name, or(end.result.Hold, end.result.Error))
+	return 0, fault.Newf(kind, "mwrunner: ping %s: %s", name, cmp.Or(end.result.Hold, end.result.Error))
 }

@@ -2,6 +2,7 @@ package mwrunner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -19,8 +20,8 @@ import (
 // newTransport returns the connections of a Client. They speak HTTP/1.1: PHP does, and the bounds
 // below are by connection.
 func newTransport(cfg Config) *http.Transport {
-	conns := or(cfg.MaxConns, DefaultMaxConns)
-	dialer := &net.Dialer{Timeout: or(cfg.DialTimeout, DefaultDialTimeout)}
+	conns := cmp.Or(cfg.MaxConns, DefaultMaxConns)
+	dialer := &net.Dialer{Timeout: cmp.Or(cfg.DialTimeout, DefaultDialTimeout)}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    dialer.Timeout,
@@ -72,7 +73,7 @@ func (c *Client) post(ctx context.Context, wiki Wiki, q call) (*http.Response, *
 	}
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("X-Auwai-Fence", strconv.FormatUint(q.fence, 10))
-	if isHeaderText(q.requestID) {
+	if runner.HeaderText(q.requestID) {
 		req.Header.Set("X-Request-Id", q.requestID)
 	}
 	if q.signature != "" {
@@ -101,20 +102,6 @@ func entryPoint(wiki Wiki, path string) string {
 // atRoot returns the address of a path of the wiki's server.
 func atRoot(wiki Wiki, path string) string {
 	return strings.TrimRight(wiki.URL, "/") + path
-}
-
-// isHeaderText reports whether the text can stand in a header as it is. Request ids come from
-// outside; one that cannot is left out, the job runs without it.
-func isHeaderText(text string) bool {
-	if text == "" || len(text) > maxHeaderText {
-		return false
-	}
-	for i := range len(text) {
-		if text[i] <= ' ' || text[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // verdict says what a request without an answer means for its jobs; a cancelled ctx is not asked.

@@ -2,6 +2,7 @@ package mwrunner
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 
@@ -38,7 +39,7 @@ func rpcEvent(wiki string, job runner.Item) (body []byte, why string) {
 	}{Meta: struct {
 		ID        string `json:"id"`
 		RequestID string `json:"request_id"`
-	}{job.ID, or(job.RequestID, job.ID)}, Database: wiki})
+	}{job.ID, cmp.Or(job.RequestID, job.ID)}, Database: wiki})
 	if err != nil {
 		return nil, "the event could not be written: " + err.Error()
 	}

@@ -91,8 +91,8 @@ func (c *Client) RunJobs(ctx context.Context, name string, q RunJobs) (ran Ran, 
 func (q RunJobs) encode(secret []byte, now time.Time) []byte {
 	form := url.Values{
 		"title": {"Special:RunJobs"}, "tasks": {"jobs"}, "async": {"0"}, "stats": {"1"},
-		"maxjobs":   {strconv.Itoa(or(q.MaxJobs, DefaultRunJobs))},
-		"maxtime":   {strconv.Itoa(max(1, int(or(q.MaxTime, DefaultBatchTime)/time.Second)))},
+		"maxjobs":   {strconv.Itoa(cmp.Or(q.MaxJobs, DefaultRunJobs))},
+		"maxtime":   {strconv.Itoa(max(1, int(cmp.Or(q.MaxTime, DefaultBatchTime)/time.Second)))},
 		"sigexpiry": {strconv.FormatInt(now.Add(runJobsExpiry).Unix(), 10)},
 	}
 	form.Set("signature", signForm(secret, form))

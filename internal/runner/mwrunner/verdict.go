@@ -1,6 +1,7 @@
 package mwrunner
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -68,7 +69,7 @@ func (a answer) judge(m message) verdict {
 	case a.status >= 300 && a.status < 400:
 		return verdict{reach: reachAll, result: permanent(fmt.Sprintf(
 			"the wiki redirects (%d) to %s: redirects are not followed; set url, host and script_path so that they are not needed",
-			a.status, or(quote([]byte(a.header.Get("Location"))), "nowhere")))}
+			a.status, cmp.Or(quote([]byte(a.header.Get("Location"))), "nowhere")))}
 	case a.status < 300:
 		return verdict{reach: reachSuspect, result: failed(fmt.Sprintf(
 			"the wiki answered %d, which is not the answer of a job's endpoint%s", a.status, said))}
@@ -193,7 +194,7 @@ func whyJobFailed(m message) string {
 	case m.isJSON && m.main == "Internal Server Error":
 		return plain(m.detail)
 	}
-	return or(m.words(), "the wiki answered 500")
+	return cmp.Or(m.words(), "the wiki answered 500")
 }
 
 // retryAfter returns the delay that an answer asks for, 0 for none. A date is compared with the

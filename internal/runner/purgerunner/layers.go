@@ -5,7 +5,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"auwai/internal/jobqueue"
 	"auwai/internal/runner"
@@ -73,7 +72,7 @@ func (r *Runner) through(ctx context.Context, p *purge, d *down) (res runner.Res
 		}
 	}
 	if len(wrong) > 0 {
-		return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: cut(strings.Join(wrong, "; ")), Class: class}, true
+		return runner.Result{Outcome: jobqueue.OutcomeFailed, Error: runner.Cut(strings.Join(wrong, "; "), jobqueue.MaxError), Class: class}, true
 	}
 	return runner.Result{Outcome: jobqueue.OutcomeDone}, true
 }
@@ -88,14 +87,4 @@ func (s *server) purgeUnlessDown(ctx context.Context, p *purge, d *down) trouble
 		d.set(s, why)
 	}
 	return why
-}
-
-// cut bounds an error's text to what a job's record keeps, never through a character.
-func cut(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD")
-	n := min(len(text), jobqueue.MaxError)
-	for n > 0 && n < len(text) && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
 }

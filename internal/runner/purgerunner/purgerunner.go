@@ -1,6 +1,7 @@
 package purgerunner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -30,8 +31,6 @@ const (
 	maxDrain = 64 << 10
 	// maxURL is more than any cache accepts.
 	maxURL = 64 << 10
-	// maxHeaderText bounds a request id that goes into a header.
-	maxHeaderText = 255
 )
 
 // Config is what New needs.
@@ -62,10 +61,10 @@ type Runner struct {
 
 // New returns a Runner. It does no I/O.
 func New(cfg Config) *Runner {
-	timeout := or(cfg.Timeout, DefaultTimeout)
-	conns := or(cfg.Conns, DefaultConns)
+	timeout := cmp.Or(cfg.Timeout, DefaultTimeout)
+	conns := cmp.Or(cfg.Conns, DefaultConns)
 	r := &Runner{
-		maxBatch: or(cfg.MaxBatch, DefaultMaxBatch),
+		maxBatch: cmp.Or(cfg.MaxBatch, DefaultMaxBatch),
 		conns:    conns,
 		transport: &http.Transport{
 			DialContext:         (&net.Dialer{Timeout: timeout / 2}).DialContext,
@@ -80,7 +79,7 @@ func New(cfg Config) *Runner {
 			layer = append(layer, &server{
 				address:   address,
 				transport: r.transport,
-				userAgent: "Auwai/" + or(cfg.Version, "unknown"),
+				userAgent: "Auwai/" + cmp.Or(cfg.Version, "unknown"),
 				timeout:   timeout,
 				slots:     make(chan struct{}, conns),
 			})
@@ -91,15 +90,6 @@ func New(cfg Config) *Runner {
 		r.receivers = append(r.receivers, &receiver{address: address, timeout: timeout})
 	}
 	return r
-}
-
-// or returns v, or instead when v is the zero value.
-func or[T comparable](v, instead T) T {
-	var zero T
-	if v == zero {
-		return instead
-	}
-	return v
 }
 
 // Close closes the idle connections and the sockets. Calls that still run are not cut short.
@@ -133,7 +123,7 @@ func (r *Runner) Run(ctx context.Context, w runner.Work, report func(i int, r ru
 	for i, job := range w.Jobs {
 		t, why := readTarget(job.Payload)
 		if why != "" {
-			report(i, runner.Result{Outcome: jobqueue.OutcomePermanent, Error: cut(why)})
+			report(i, runner.Result{Outcome: jobqueue.OutcomePermanent, Error: runner.Cut(why, jobqueue.MaxError)})
 			continue
 		}
 		p := byTarget[t]

@@ -75,20 +75,10 @@ func (s *server) request(ctx context.Context, t target, requestID string) *http.
 	}).WithContext(ctx)
 	req.Header["Idempotency-Key"] = nil
 	req.TransferEncoding = []string{"identity"} // makes net/http write Content-Length: 0, as MediaWiki does
-	if isHeaderText(requestID) {
+	if runner.HeaderText(requestID) {
 		req.Header.Set("X-Request-Id", requestID)
 	}
 	return req
-}
-
-// isHeaderText reports whether a request id can stand in a header as it is; else it is left out.
-func isHeaderText(text string) bool {
-	for i := range len(text) {
-		if text[i] <= ' ' || text[i] >= 0x7f {
-			return false
-		}
-	}
-	return text != "" && len(text) <= maxHeaderText
 }
 
 // whyNoAnswer puts the reason into an operator's words.

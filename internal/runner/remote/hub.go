@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -252,6 +251,3 @@ func (h *Hub) Holding(job string) (l Lease, ok bool) {
 	}
 	return l, false
 }
-
-// or returns d, or instead when it is 0.
-func or(d, instead time.Duration) time.Duration { return cmp.Or(d, instead) }

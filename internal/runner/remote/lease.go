@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,7 @@ func (h *Hub) begin(w runner.Work) (l *lease, ok bool) {
 		old.decided = true
 		close(old.ending)
 	}
-	l.work, l.deadline, l.period = w, w.Deadline, or(l.period, w.Timeout)
+	l.work, l.deadline, l.period = w, w.Deadline, cmp.Or(l.period, w.Timeout)
 	h.leases[id] = l
 	return l, true
 }

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func (h *Hub) Claim(ctx context.Context, q Request) ([]Job, error) {
 	if err := h.enter(now, r); err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(or(q.Wait, lookWithin))
+	timer := time.NewTimer(cmp.Or(q.Wait, lookWithin))
 	defer timer.Stop()
 	select {
 	case <-r.done:

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -57,7 +58,7 @@ func (h *Hub) extend(job, token string, period time.Duration) (Extension, error)
 	if l == nil {
 		return Extension{}, ErrNotHeld
 	}
-	l.period = or(period, l.period)
+	l.period = cmp.Or(period, l.period)
 	// To the millisecond, as it is stored and shown.
 	l.deadline = time.Now().Add(l.period).UTC().Truncate(time.Millisecond)
 	select {
