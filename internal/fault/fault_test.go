@@ -89,8 +89,11 @@ func TestEveryKindHasItsOwnName(t *testing.T) {
 func TestShortQuotesTheBeginningAndNoHalfCharacter(t *testing.T) {
 	long := strings.Repeat("a", 79) + "é" + "z"
 	for _, c := range []struct{ in, want string }{
-		{"", ""}, {"enwiki", "enwiki"}, {strings.Repeat("b", 80), strings.Repeat("b", 80)},
-		{long, strings.Repeat("a", 79) + "…"}, {strings.Repeat("\x80", 90), strings.Repeat("\x80", 76) + "…"},
+		{"", ""},
+		{"enwiki", "enwiki"},
+		{strings.Repeat("b", 80), strings.Repeat("b", 80)},
+		{long, strings.Repeat("a", 79) + "…"},
+		{strings.Repeat("\x80", 90), strings.Repeat("\x80", 76) + "…"},
 	} {
 		if got := fault.Short(c.in); got != c.want {
 			t.Errorf("Short(%q) = %q, want %q", c.in, got, c.want)

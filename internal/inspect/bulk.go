@@ -93,7 +93,7 @@ func (l *lister) byIDs(ctx context.Context, ids []string) error {
 	for n, text := range ids {
 		id, ok := ident.Parse(text)
 		if !ok {
-			return fault.Field("ids", "%q, number %d, is no job's id; it looks like aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", clip(text), n)
+			return fault.Field("ids", "%q, number %d, is no job's id; it looks like aawiki.01ARZ3NDEKTSV4RRFFQ69G5FAV", fault.Short(text), n)
 		}
 		if _, again := seen[text]; again {
 			continue

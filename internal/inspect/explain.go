@@ -9,6 +9,7 @@ import (
 	"auwai/api"
 	"auwai/internal/dispatch"
 	"auwai/internal/farm"
+	"auwai/internal/fault"
 	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 	"auwai/internal/node"
@@ -309,7 +310,7 @@ func (e *explainer) serial(ctx context.Context, j *jobqueue.Job) error {
 			first := ident.ID{Wiki: j.Wiki, Suffix: c.First}.String()
 			e.add(api.Reason{
 				Cause: api.CauseSerial, Name: j.SerialKey, Jobs: []string{first},
-				Text: fmt.Sprintf("jobs with the serial key %q run one after the other, and %s goes first", clip(j.SerialKey), first),
+				Text: fmt.Sprintf("jobs with the serial key %q run one after the other, and %s goes first", fault.Short(j.SerialKey), first),
 			})
 		}
 	}

@@ -41,7 +41,7 @@ func (i *Inspector) Trace(ctx context.Context, id string, reach *access.Grant) (
 	}
 	if t.seen == 0 {
 		return t.out, fault.Newf(fault.NotFound,
-			"no job of %s is known: it is neither a request nor an event nor a job of the last day; an event that no rule matched made none", clip(id))
+			"no job of %s is known: it is neither a request nor an event nor a job of the last day; an event that no rule matched made none", fault.Short(id))
 	}
 	t.out.Nodes = tree(t.out.Nodes)
 	t.out.Stale = t.stale
@@ -60,7 +60,7 @@ type tracer struct {
 // request finds out of which request an id speaks. alone is the job of the id where it is of none.
 func (t *tracer) request(ctx context.Context, text string) (request string, alone *api.TraceNode, err error) {
 	if text == "" || len(text) > jobqueue.MaxText {
-		return "", nil, fault.Field("id", "%q is no id; give the id of a request, of an event or of a job", clip(text))
+		return "", nil, fault.Field("id", "%q is no id; give the id of a request, of an event or of a job", fault.Short(text))
 	}
 	if id, ok := ident.Parse(text); ok {
 		node, request, err := t.job(ctx, id)
