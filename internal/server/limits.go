@@ -106,11 +106,23 @@ func (p *policy) Limits(pair jobqueue.Pair) []string {
 		names = append(names, limit.Tag(name, value))
 	}
 	slices.Sort(names[3:])
+	if w.Runner == config.RunnerWorker {
+		names = append(names, workersLimit)
+	}
 	if host := hostOf(w.URL); host != "" {
 		names = append(names, limit.Tag(hostTag, host))
 	}
 	return names
 }
+
+const (
+	// workersLimit is the name of the limiter of attempts that PHP workers carry out. With more of them
+	// under way the pool would decide whose turn it is, and not dispatch.
+	workersLimit = "workers"
+	// workersAhead is how many attempts there are for each worker: one that runs, and one from which the
+	// pool chooses the next, so that a worker can stay with its wiki.
+	workersAhead = 2
+)
 
 // hostOf returns host and port of a URL.
 func hostOf(text string) string {
@@ -146,6 +158,8 @@ func (p *policy) Limit(name string) limit.Limit {
 		}
 	case "tag":
 		return limit.Limit(p.cfg.Tags[rest])
+	case workersLimit:
+		return limit.Limit{Concurrency: workersAhead * p.places}
 	}
 	return limit.Limit{}
 }

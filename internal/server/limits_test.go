@@ -3,6 +3,7 @@ package server
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,5 +107,20 @@ func TestWhatIsSetAtRunTimeForAQueueOfAWikiHoldsForItAlone(t *testing.T) {
 	}
 	if got := p.Paused(jobqueue.Pair{Queue: "links", Wiki: "aawiki"}); got != "all wikis with the tag db=s1 are paused: moving" {
 		t.Errorf("Paused() = %q", got)
+	}
+}
+
+func TestAttemptsOfPHPWorkersAreBoundedByTheirPlaces(t *testing.T) {
+	p := &policy{places: 3, pause: pausesOf(nil, time.Now()), cfg: &config.Config{Wikis: map[string]*config.Wiki{
+		"aawiki": {Name: "aawiki", Runner: config.RunnerWorker}, "bbwiki": {Name: "bbwiki", Runner: config.RunnerAuwai},
+	}}}
+	if got := p.Limits(jobqueue.Pair{Queue: "null", Wiki: "aawiki"}); !slices.Contains(got, workersLimit) {
+		t.Errorf("limits of a wiki with workers: %q", got)
+	}
+	if got := p.Limits(jobqueue.Pair{Queue: "null", Wiki: "bbwiki"}); slices.Contains(got, workersLimit) {
+		t.Errorf("limits of a wiki without: %q", got)
+	}
+	if got := p.Limit(workersLimit); got.Concurrency != 6 {
+		t.Errorf("limit: %+v", got)
 	}
 }

@@ -23,7 +23,7 @@ done
 func TestAWorkerRunsTheJobsOfItsWiki(t *testing.T) {
 	dir := t.TempDir()
 	php := filepath.Join(dir, "php")
-	if err := os.WriteFile(php, []byte(fakePHP), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(php, []byte(fakePHP), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	r := start(t, dir, "  aawiki: {runner: worker, path: "+dir+", domains: [aa.example.org]}\nworkers: {php: "+php+", processes: 1, cgroup: \"off\"}\n")

@@ -21,8 +21,10 @@ type policy struct {
 	pause *pauses
 	pairs map[jobqueue.Pair]*farm.Control // what is set for a queue of a wiki
 	wikis runnersByKind
-	purge runner.Runner // nil: no caches
-	stock runner.Runner // of wake-ups
+	// places is the number of PHP workers of this host.
+	places int
+	purge  runner.Runner // nil: no caches
+	stock  runner.Runner // of wake-ups
 	// queues are the runners that a queue may have instead of its wiki's.
 	queues runnersByKind
 }
@@ -41,6 +43,7 @@ func (s *service) policyOf(cfg *config.Config, controls []farm.Control) *policy 
 			string(mwrunner.SpecialRunJobs): s.client.Runner(mwrunner.SpecialRunJobs),
 			config.RunnerWorker:             s.workers.Runner(),
 		},
+		places: s.workers.Places(),
 		queues: runnersByKind{config.RunnerCommand: commands(cfg, s.o.Logger), config.RunnerRemote: s.hub},
 		stock:  s.waker.Runner(),
 	}

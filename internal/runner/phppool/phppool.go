@@ -187,6 +187,9 @@ func (r poolRunner) Run(ctx context.Context, w runner.Work, report func(i int, r
 	return nil
 }
 
+// Places returns how many workers there are at most.
+func (p *Pool) Places() int { return p.cfg.Processes }
+
 // Stats is what the pool does now.
 type Stats struct {
 	Busy, Idle, Waiting int
