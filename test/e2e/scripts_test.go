@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"auwai/api"
 	"auwai/test/rig"
 )
 
@@ -152,6 +153,17 @@ func TestTheJobsOfAnEditCanBeRunByCoresRunnerAlone(t *testing.T) {
 	s.awaitIdle(t)
 	assertFresh(t, s.Farm, wiki, "second-mark")
 	s.assertNoneDead(t)
+	out, err := s.service.CLI(t.Context(), nil, "trace", "--json", request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trace api.Trace
+	if err := json.Unmarshal(out, &trace); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if !slices.ContainsFunc(trace.Nodes, func(n api.TraceNode) bool { return n.Queue == "refreshLinks" && n.Parent != "" && n.Level > 1 }) {
+		t.Errorf("no job of the edit names the job that made it: %s", out)
+	}
 }
 
 func TestCopyJobQueueCopiesIntoTheServiceAndBack(t *testing.T) {
