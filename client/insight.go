@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"auwai/api"
 )
@@ -83,4 +84,22 @@ func (c *Client) Metrics(ctx context.Context) (string, error) {
 		return "", r.failure()
 	}
 	return string(r.body), nil
+}
+
+// Clock returns the service's time, in whole seconds; zero: it does not say.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+api.PathHealth, nil)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("make a request: %w", err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return time.Time{}, err // it names method and URL
+	}
+	defer response.Body.Close()
+	at, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}, nil //nolint:nilerr // a proxy in front may take the header away
+	}
+	return at, nil
 }

@@ -115,7 +115,7 @@ its turn. One process serves ("auwai serve"); the other commands speak to it.`,
 		&cobra.Group{ID: groupClient, Title: "Looking and acting"},
 		&cobra.Group{ID: groupTools, Title: "Tools"},
 	)
-	add(root, groupService, a.serve(), a.worker(), a.check(), a.version())
+	add(root, groupService, a.serve(), a.worker(), a.check(), a.doctor(), a.version())
 	add(root, groupClient, a.queues(), a.jobs(), a.dead(), a.wikis(), a.explain(), a.trace(), a.maintenance(), a.emit(), a.importing(), a.exporting())
 	add(root, groupTools, a.tokens(), a.bench(), a.keys(), a.completion())
 	a.completeAll(root)

@@ -32,6 +32,7 @@
 //	completion.go  scripts for shells, names from the service
 //	explain.go  explain                        trace.go   trace, drawing on a terminal
 //	top.go     queues top                      bulk.go    dead requeue, drop; jobs cancel
-//	wikis.go   wikis ls
+//	wikis.go   wikis ls                        doctor.go, doctorhost.go, doctorwork.go
+//	                                           doctor
 //	import.go  import jobs                     export.go  export jobs
 package cli

@@ -122,7 +122,7 @@ func (i *Inspector) Retry(ctx context.Context, id string) (api.JobAction, error)
 	}
 	c := &jobqueue.Retry{Wiki: job.Wiki, ID: job.Suffix}
 	if err := i.loop.Do(ctx, partition.Of(job.Wiki), job.Wiki, c); err != nil {
-		return api.JobAction{}, err
+		return api.JobAction{}, i.ended(ctx, job, err, "it cannot be retried; push it anew")
 	}
 	out := api.JobAction{ID: job.String(), State: c.Result.State.String()}
 	if !c.Result.DuplicateOf.IsZero() {
@@ -140,7 +140,7 @@ func (i *Inspector) Cancel(ctx context.Context, id string) (api.JobAction, error
 	}
 	c := &jobqueue.Cancel{Wiki: job.Wiki, ID: job.Suffix, Running: true}
 	if err := i.loop.Do(ctx, partition.Of(job.Wiki), job.Wiki, c); err != nil {
-		return api.JobAction{}, err
+		return api.JobAction{}, i.ended(ctx, job, err, "there is nothing left to cancel")
 	}
 	if c.Stopping {
 		return api.JobAction{ID: job.String(), State: api.StateRunning, Stopping: true}, nil
@@ -156,6 +156,22 @@ func (i *Inspector) Purge(ctx context.Context, queue, wiki string) (api.PurgeAns
 		return api.PurgeAnswer{}, err
 	}
 	return api.PurgeAnswer{Queue: queue, Wiki: wiki, Sweeping: c.Sweeping}, nil
+}
+
+// ended turns the error of a job that has no record into what became of the job, where that is known.
+func (i *Inspector) ended(ctx context.Context, id ident.ID, err error, remedy string) error {
+	if fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	f, lookErr := i.asker().find(ctx, partition.Of(id.Wiki), id)
+	if lookErr != nil || f.past == nil {
+		return err // the first error is the one that counts
+	}
+	how := f.past.State.String()
+	if f.past.State == jobqueue.Duplicate {
+		how = "merged into " + ident.ID{Wiki: id.Wiki, Suffix: f.past.DuplicateOf}.String()
+	}
+	return fault.Newf(fault.NotFound, "job %s is %s since %s: %s", id, how, f.past.Finished.Format(time.RFC3339), remedy)
 }
 
 // read wraps an error of the engine.
