@@ -54,8 +54,8 @@ func examine(t *testing.T, args ...string) (map[string][]finding, int) {
 	var out, errs strings.Builder
 	code := Run(context.Background(), append([]string{"doctor", "--json"}, args...), strings.NewReader(""), &out, &errs, Deps{Version: "0.2"}) //nolint:usetesting // it ends before the test
 	var answer struct {
-		OK       bool
-		Findings []finding
+		OK       bool      `json:"ok"`
+		Findings []finding `json:"findings"`
 	}
 	if err := json.Unmarshal([]byte(out.String()), &answer); err != nil {
 		t.Fatalf("%v: %s %s", err, out.String(), errs.String())

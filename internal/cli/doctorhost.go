@@ -154,7 +154,7 @@ func (d *doctor) units(ctx context.Context) {
 		"auwai.socket":  "systemctl enable --now auwai.socket: it keeps connections while the service restarts",
 		"auwai.service": "systemctl enable --now auwai.service",
 	} {
-		out, err := exec.CommandContext(ctx, "systemctl", "is-active", unit).Output() //nolint:gosec // of two constants
+		out, err := exec.CommandContext(ctx, "systemctl", "is-active", unit).Output()
 		if state := strings.TrimSpace(string(out)); err != nil {
 			d.add("units", levelNote, remedy, "%s is %s", unit, strings.TrimSpace("not active "+state))
 			continue

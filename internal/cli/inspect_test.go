@@ -14,15 +14,13 @@ import (
 	"auwai/api"
 )
 
-func ms(n int64) *int64 { return &n }
-
 func TestATraceIsDrawnAsAnAlignedTreeWithWhatIsOpenMarked(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := now.Add(-3 * time.Second)
 	due := now.Add(time.Minute)
 	trace := api.Trace{RequestID: "edit", More: 2, Open: 2, Nodes: []api.TraceNode{
-		{ID: "a.1", Queue: "refreshLinks", Wiki: "aawiki", State: "done", Level: 1, CreatedAt: at, WaitedMS: ms(40), RanMS: ms(1200), Attempts: 1},
-		{ID: "a.2", Queue: "refreshLinks", Wiki: "aawiki", State: "delayed", Open: true, Level: 2, CreatedAt: at, RunAt: &due, WaitedMS: ms(40), RanMS: ms(200_000), Attempts: 2},
+		{ID: "a.1", Queue: "refreshLinks", Wiki: "aawiki", State: "done", Level: 1, CreatedAt: at, WaitedMS: new(int64(40)), RanMS: new(int64(1200)), Attempts: 1},
+		{ID: "a.2", Queue: "refreshLinks", Wiki: "aawiki", State: "delayed", Open: true, Level: 2, CreatedAt: at, RunAt: &due, WaitedMS: new(int64(40)), RanMS: new(int64(200_000)), Attempts: 2},
 		{ID: "a.3", Queue: "auwai.purge", Wiki: "aawiki", State: "duplicate", Level: 3, CreatedAt: at, DuplicateOf: "a.9"},
 		{ID: "a.4", Queue: "null", Wiki: "bbwiki", State: "ready", Open: true, Level: 2, CreatedAt: at, Held: "read-only"},
 		{ID: "a.5", Queue: "null", Wiki: "bbwiki", State: "dead", Level: 1, CreatedAt: at, Attempts: 3, Error: "no"},

@@ -316,8 +316,17 @@ func showTop(rows []topRow, now time.Time, rates bool) string {
 	}
 	fmt.Fprint(&b, "\n\n")
 	table(&b, []column{
-		{"QUEUE", false}, {"READY", true}, {"RUNNING", true}, {"DELAYED", true}, {"BLOCKED", true}, {"DEAD", true},
-		{"STARTED/S", true}, {"DONE/S", true}, {"FAILED/S", true}, {"OLDEST", true}, {"HELD", false},
+		{"QUEUE", false},
+		{"READY", true},
+		{"RUNNING", true},
+		{"DELAYED", true},
+		{"BLOCKED", true},
+		{"DEAD", true},
+		{"STARTED/S", true},
+		{"DONE/S", true},
+		{"FAILED/S", true},
+		{"OLDEST", true},
+		{"HELD", false},
 	}, cells)
 	return b.String()
 }
@@ -327,7 +336,7 @@ func (a *app) screen() *screen {
 	s := &screen{w: a.stdout}
 	if f, ok := a.raw.(*os.File); ok {
 		s.file = f
-		_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ) //nolint:gosec // a descriptor fits
+		_, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 		s.terminal = err == nil
 	}
 	return s
@@ -338,7 +347,7 @@ func (s *screen) size() (width, height int) {
 	if !s.terminal {
 		return 0, 0
 	}
-	size, err := unix.IoctlGetWinsize(int(s.file.Fd()), unix.TIOCGWINSZ) //nolint:gosec // a descriptor fits
+	size, err := unix.IoctlGetWinsize(int(s.file.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return 0, 0
 	}

@@ -80,7 +80,15 @@ func (a *app) showWikis(page api.WikiPage) {
 		}
 	}
 	table(a.stdout, []column{
-		{"WIKI", false}, {"RUNNER", false}, {"URL", false}, {"TAGS", false}, {"READY", true}, {"DELAYED", true}, {"BLOCKED", true},
-		{"RUNNING", true}, {"DEAD", true}, {"HELD", false},
+		{"WIKI", false},
+		{"RUNNER", false},
+		{"URL", false},
+		{"TAGS", false},
+		{"READY", true},
+		{"DELAYED", true},
+		{"BLOCKED", true},
+		{"RUNNING", true},
+		{"DEAD", true},
+		{"HELD", false},
 	}, rows)
 }

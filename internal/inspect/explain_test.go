@@ -57,16 +57,25 @@ func TestEachThingThatHoldsAReadyJobIsExplained(t *testing.T) {
 		cause  string
 		words  string
 	}{
-		{"a gate", dispatch.Reason{Cause: dispatch.CauseGate, Gate: dispatch.HoldIf, Name: "write", AnyWiki: true, Jobs: 9, Most: 5},
-			api.CauseGate, "hold_if is closed: queue write of all wikis together has 9 jobs pending, and it is held while there are more than 5"},
-		{"another gate", dispatch.Reason{Cause: dispatch.CauseGate, Gate: dispatch.StartIf, Name: "write", Jobs: 1, Most: 1},
-			api.CauseGate, "start_if is closed: queue write of its wiki has 1 job pending, and it starts while there are fewer than 1"},
+		{
+			"a gate",
+			dispatch.Reason{Cause: dispatch.CauseGate, Gate: dispatch.HoldIf, Name: "write", AnyWiki: true, Jobs: 9, Most: 5},
+			api.CauseGate, "hold_if is closed: queue write of all wikis together has 9 jobs pending, and it is held while there are more than 5",
+		},
+		{
+			"another gate",
+			dispatch.Reason{Cause: dispatch.CauseGate, Gate: dispatch.StartIf, Name: "write", Jobs: 1, Most: 1},
+			api.CauseGate, "start_if is closed: queue write of its wiki has 1 job pending, and it starts while there are fewer than 1",
+		},
 		{"what it fills", dispatch.Reason{Cause: dispatch.CauseGate, Gate: dispatch.Filled, Name: "links", Jobs: 7, Most: 7}, api.CauseGate, "max_pending is 7"},
 		{"a limit of concurrency", dispatch.Reason{Cause: dispatch.CauseLimit, Name: "tag:db=s1", Jobs: 4, Most: 4}, api.CauseLimit, "tag db=s1 is at its limit: 4 of 4 attempts run"},
 		{"a limit of a pair", dispatch.Reason{Cause: dispatch.CauseLimit, Name: "pair:a@b@aawiki", Jobs: 1, Most: 1}, api.CauseLimit, "queue a@b of wiki aawiki is at its limit"},
 		{"a rate", dispatch.Reason{Cause: dispatch.CauseLimit, Name: "queue:a", Rate: 0.5, Wait: 2 * time.Second}, api.CauseRate, "queue a has used up its rate of 0.5 a second; the next start is in 2s"},
-		{"a circuit", dispatch.Reason{Cause: dispatch.CauseCircuit, Text: "the wiki is read-only", Wait: 5 * time.Second, For: time.Minute},
-			api.CauseCircuit, "takes no work for 1m0s: the wiki is read-only; it is asked again with one job in 5s"},
+		{
+			"a circuit",
+			dispatch.Reason{Cause: dispatch.CauseCircuit, Text: "the wiki is read-only", Wait: 5 * time.Second, For: time.Minute},
+			api.CauseCircuit, "takes no work for 1m0s: the wiki is read-only; it is asked again with one job in 5s",
+		},
 		{"a circuit of a section", dispatch.Reason{Cause: dispatch.CauseCircuit, Name: "s1", Text: "lag", Probing: true}, api.CauseCircuit, "database section s1 takes no work for 0s: lag; it is asked again now"},
 		{"slots", dispatch.Reason{Cause: dispatch.CauseWorker, Jobs: 8, Most: 8}, api.CauseSlots, "all slots of the node are taken: 8 of 8"},
 		{"no worker", dispatch.Reason{Cause: dispatch.CauseWorker, Text: "no worker with 8 cores waits"}, api.CauseWorker, "no worker with 8 cores waits"},
@@ -89,8 +98,10 @@ func TestEachThingThatHoldsAReadyJobIsExplained(t *testing.T) {
 	})
 	t.Run("pauses that are stored", func(t *testing.T) {
 		d.why = dispatch.Explanation{Reasons: []dispatch.Reason{{Cause: dispatch.CausePause, Text: "it is paused"}}}
-		for scope, cause := range map[string]string{"tag:db=s1": api.CausePause, "queue:wait": api.CausePause, "wiki:aawiki": api.CausePause,
-			"pair:wait@aawiki": api.CausePause, "all": api.CausePause, "maintenance": api.CauseMaintenance} {
+		for scope, cause := range map[string]string{
+			"tag:db=s1": api.CausePause, "queue:wait": api.CausePause, "wiki:aawiki": api.CausePause,
+			"pair:wait@aawiki": api.CausePause, "all": api.CausePause, "maintenance": api.CauseMaintenance,
+		} {
 			r.control(scope, true)
 			e := r.explained(id, api.StateReady, cause, "by joe: the index is rebuilt")
 			if x := e.Reasons[0]; x.By != "joe" || x.Name != scope || x.Since == nil || len(e.Reasons) != 1 {

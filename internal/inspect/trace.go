@@ -412,8 +412,7 @@ func tree(nodes []api.TraceNode) []api.TraceNode {
 		}
 	}
 	out := make([]api.TraceNode, 0, len(nodes))
-	var draw func(list []int)
-	draw = func(list []int) {
+	draw := func(list []int) {
 		type step struct{ index, level int }
 		var stack []step
 		push := func(list []int, level int) {
