@@ -127,7 +127,7 @@ type NewJob struct {
 
 	Serial   string     `json:"serial,omitempty"`    // of the jobs of a queue with one, one runs at a time, in order
 	WaitsFor []string   `json:"waits_for,omitempty"` // ids of jobs of the wiki, or client_id:NAME of a job before it
-	Needs    *Needs     `json:"needs,omitempty"`     // of a worker
+	Needs    *Capacity  `json:"needs,omitempty"`     // of a worker
 	ExpireAt *time.Time `json:"expire_at,omitempty"` // not begun after
 	Cause    string     `json:"cause,omitempty"`     // as it came with the attempt that makes this job
 
@@ -135,12 +135,6 @@ type NewJob struct {
 	Dead      string `json:"dead,omitempty"`       // why it is kept as dead, and not run; for imports
 	FromEvent bool   `json:"from_event,omitempty"` // the payload is an event, as POST /v1/events takes it
 	Domain    string `json:"domain,omitempty"`     // meta.domain of that event
-}
-
-// Needs is what a job needs of a worker.
-type Needs struct {
-	Cores  float64 `json:"cores,omitempty"`
-	Memory int64   `json:"memory,omitempty"` // bytes
 }
 
 // PushedJob answers one NewJob: its id, or why it was not taken.

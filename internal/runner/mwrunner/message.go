@@ -44,9 +44,17 @@ func readMessage(body []byte) message {
 }
 
 // class returns the class of the exception that a job threw, as a class of failure; "" when the body
-// names none. MediaWiki writes "Name\Of\Class: text".
+// names none. MediaWiki writes "Name\Of\Class: text", the runner script too, as its whole body; PHP
+// puts more before it, which ends with "Uncaught".
 func (m message) class() string {
-	name, _, ok := strings.Cut(m.detail, ": ")
+	text := m.detail
+	if !m.isJSON {
+		text = pageText(m.raw)
+		if _, after, uncaught := strings.Cut(text, "Uncaught "); uncaught {
+			text = after
+		}
+	}
+	name, _, ok := strings.Cut(text, ": ")
 	if !ok || !strings.HasSuffix(name, "Error") && !strings.HasSuffix(name, "Exception") || strings.ContainsFunc(name, notInClass) {
 		return ""
 	}

@@ -67,22 +67,24 @@ func TestTheRunnerScriptsAnswerDecidesTheOutcome(t *testing.T) {
 		header  string // X-Readonly
 		body    string
 		outcome jobqueue.Outcome
+		class   string
 		words   string
 	}{
-		{"success", 200, "", "", done, ""},
-		{"success, and a line's end after PHP's", 200, "", "\n", done, ""},
-		{"out of memory, shown", 200, "", "<br />\n<b>Fatal error</b>:  Allowed memory size of 1 bytes exhausted", retry, "Fatal error : Allowed memory size"},
-		{"another server's page", 200, "", "<!DOCTYPE html><html><title>Welcome</title>It works!</html>", retry, "Welcome It works!"},
-		{"the job failed", 500, "", "", retry, "the job failed (500)"},
-		{"it threw", 500, "", "RuntimeException: x", retry, "RuntimeException: x"},
-		{"read-only", 500, "true", "", uncounted, "read-only"},
-		{"read-only, in words", 500, "", "Wikimedia\\Rdbms\\DBReadOnlyError: x", uncounted, "read-only"},
-		{"no event", 422, "", "No event received.", dead, "No event received."},
-		{"denied", 403, "", "", dead, "Allow this machine's address"},
-		{"not there", 404, "", "", dead, "rpc_path"},
-		{"GET after a redirect", 405, "", "Request must use POST.", dead, "405"},
-		{"the web server gave up", 504, "", "", retry, "may still be running"},
-		{"overload", 503, "", "", retry, "503"},
+		{"success", 200, "", "", done, "", ""},
+		{"success, and a line's end after PHP's", 200, "", "\n", done, "", ""},
+		{"out of memory, shown", 200, "", "<br />\n<b>Fatal error</b>:  Allowed memory size of 1 bytes exhausted", retry, "crash", "Fatal error : Allowed memory size"},
+		{"another server's page", 200, "", "<!DOCTYPE html><html><title>Welcome</title>It works!</html>", retry, "crash", "Welcome It works!"},
+		{"the job failed", 500, "", "", retry, "500", "the job failed (500)"},
+		{"it threw", 500, "", "RuntimeException: x", retry, "exception:RuntimeException", "RuntimeException: x"},
+		{"PHP shows what it threw", 500, "", "<br />\n<b>Fatal error</b>:  Uncaught Wikimedia\\Rdbms\\DBQueryError: x in /srv/y.php:3", retry, "exception:Wikimedia\\Rdbms\\DBQueryError", "DBQueryError: x"},
+		{"read-only", 500, "true", "", uncounted, "", "read-only"},
+		{"read-only, in words", 500, "", "Wikimedia\\Rdbms\\DBReadOnlyError: x", uncounted, "", "read-only"},
+		{"no event", 422, "", "No event received.", dead, "422", "No event received."},
+		{"denied", 403, "", "", dead, "403", "Allow this machine's address"},
+		{"not there", 404, "", "", dead, "404", "rpc_path"},
+		{"GET after a redirect", 405, "", "Request must use POST.", dead, "405", "405"},
+		{"the web server gave up", 504, "", "", retry, "504", "may still be running"},
+		{"overload", 503, "", "", retry, "503", "503"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -93,7 +95,11 @@ func TestTheRunnerScriptsAnswerDecidesTheOutcome(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
-			wantOutcome(t, run(t, newClient(t, farm(wiki)), mwrunner.EventBusRPC, t.Context(), eventWork())["demowiki.J1"], c.outcome, c.words)
+			got := run(t, newClient(t, farm(wiki)), mwrunner.EventBusRPC, t.Context(), eventWork())["demowiki.J1"]
+			wantOutcome(t, got, c.outcome, c.words)
+			if got.Class != c.class {
+				t.Errorf("the class is %q, want %q", got.Class, c.class)
+			}
 		})
 	}
 }
