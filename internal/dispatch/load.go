@@ -14,6 +14,7 @@ import (
 type load struct {
 	part    *part
 	due     bool // of the partition's timer, see due.go
+	scan    jobqueue.Scan
 	stage   loadStage
 	windows []*windowLoad
 	asked   []rootAsk
@@ -107,7 +108,7 @@ func (m *Machine) addWindows(l *load, pr *pair) {
 }
 
 func (m *Machine) begin(h node.Host, l *load) {
-	l.part.mem.BeginScan()
+	l.scan = l.part.mem.BeginScan()
 	l.part.loads = append(l.part.loads, l)
 	var ranges []kv.Range
 	for _, wl := range l.windows {
@@ -282,7 +283,7 @@ func (m *Machine) install(l *load) {
 		purged := mem.PurgedBefore(wl.pr.Pair)
 		for _, e := range wl.entries {
 			w.last = max(w.last, e.seq)
-			if e.seq >= purged && !mem.Moved(e.id) {
+			if e.seq >= purged && !mem.Moved(l.scan, e.id) {
 				m.loaded += w.insert(e)
 			}
 		}
@@ -298,7 +299,7 @@ func (m *Machine) install(l *load) {
 
 func (m *Machine) installJob(l *load, w *window, e entry) {
 	i, found := w.find(e.seq)
-	if !found || w.list[i].id != e.id || w.list[i].job != nil || l.part.mem.Moved(e.id) {
+	if !found || w.list[i].id != e.id || w.list[i].job != nil || l.part.mem.Moved(l.scan, e.id) {
 		return
 	}
 	if e.job == nil {
@@ -342,7 +343,7 @@ func (l *load) older(j *jobqueue.Job) bool {
 
 // endLoad lets the windows go on, with what arrived during the load.
 func (m *Machine) endLoad(l *load) {
-	l.part.mem.EndScan()
+	l.part.mem.EndScan(l.scan)
 	l.part.loads = slices.DeleteFunc(l.part.loads, func(o *load) bool { return o == l })
 	for _, wl := range l.windows {
 		w := &wl.pr.bands[wl.band]

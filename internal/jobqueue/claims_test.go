@@ -180,14 +180,42 @@ func TestAScanIsOutOfDateForWhatChangedMeanwhile(t *testing.T) {
 	r := newRig(t)
 	p, still := push(t, r, jobqueue.New{}), push(t, r, jobqueue.New{})
 	m := r.Mem()
-	m.BeginScan()
+	scan := m.BeginScan()
 	finish(t, r, claim(t, r), jobqueue.OutcomeDone)
-	if !m.Moved(p.ID) || m.Moved(still.ID) {
-		t.Errorf("moved: %t and %t, want the finished job only", m.Moved(p.ID), m.Moved(still.ID))
+	if !m.Moved(scan, p.ID) || m.Moved(scan, still.ID) {
+		t.Errorf("moved: %t and %t, want the finished job only", m.Moved(scan, p.ID), m.Moved(scan, still.ID))
 	}
-	m.EndScan()
-	if m.Moved(p.ID) {
-		t.Error("the note outlives the scan")
+	later := m.BeginScan()
+	if m.Moved(later, p.ID) {
+		t.Error("a scan that began after a change is told to ignore it")
+	}
+	m.EndScan(scan)
+	m.EndScan(later)
+	if m.Moved(m.BeginScan(), p.ID) || m.Noted() != 0 {
+		t.Errorf("the note outlives the scans: %d are left", m.Noted())
+	}
+}
+
+func TestScansThatAlwaysOverlapKeepNoMoreThanTheOldestNeeds(t *testing.T) {
+	r := newRig(t)
+	m := r.Mem()
+	under := m.BeginScan()
+	for range 100 {
+		push(t, r, jobqueue.New{})
+		c := claim(t, r)
+		id := c.Job.ID
+		next := m.BeginScan()
+		finish(t, r, c, jobqueue.OutcomeDone)
+		if !m.Moved(under, id) || !m.Moved(next, id) {
+			t.Fatal("a change during both scans is not known to both")
+		}
+		m.EndScan(under)
+		if under = next; !m.Moved(under, id) {
+			t.Fatal("the end of a scan made another forget")
+		}
+	}
+	if n := m.Noted(); n > 2 {
+		t.Errorf("%d changes are noted after 100 scans that overlapped by pairs", n)
 	}
 }
 

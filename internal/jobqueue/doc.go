@@ -144,7 +144,7 @@
 //	request.go  sources, request index       claims.go   StoreClaims
 //	history.go  what is kept of the past     progress.go what attempts say of themselves
 //	cause.go    causes and loops             recover.go  opening: Domain, Recover
-//	mem.go      the owner's memory           promote.go  Promote: delayed jobs that are due
+//	mem.go, scans.go  the owner's memory     promote.go  Promote: delayed jobs that are due
 //	effects.go  what commands report         cancel.go   Cancel, by filter, by root
 //	work.go     what one Apply gathers       retry.go    Retry
 //	read.go     ranges for readers           purge.go    Purge and its sweep

@@ -23,9 +23,8 @@ type Mem struct {
 	// while they were claimed must not pass them.
 	returned map[ident.Suffix]returnedTo
 	purged   map[Pair]uint64 // places before which all that waits is being swept
-	scans    int
-	moved    map[ident.Suffix]struct{} // settled while a scan was under way
-	work     work                      // reused by each Apply
+	scans    scans
+	work     work // reused by each Apply
 }
 
 type returnedTo struct {
@@ -81,7 +80,6 @@ func NewMem() *Mem {
 		dirty:   map[ident.Suffix]int{},
 		perPair: map[Pair]int64{},
 		claims:  map[Pair]int64{},
-		moved:   map[ident.Suffix]struct{}{},
 
 		returned: map[ident.Suffix]returnedTo{},
 		purged:   map[Pair]uint64{},
@@ -187,32 +185,11 @@ func (m *Mem) Observe(effect any) {
 	}
 }
 
-// BeginScan says that a range of the store is being read for jobs to claim. What changes while it is
-// read may stand in the answer as it was before; Moved tells, until EndScan.
-func (m *Mem) BeginScan() { m.scans++ }
-
-// Moved reports whether what a scan under way says of a job may be out of date: its entry is to be
-// ignored, since an effect after BeginScan said where the job stands.
-func (m *Mem) Moved(id ident.Suffix) bool {
-	_, ok := m.moved[id]
-	return ok
-}
-
-// EndScan ends a BeginScan, after the answer was looked at.
-func (m *Mem) EndScan() {
-	if m.scans--; m.scans <= 0 {
-		m.scans = 0
-		clear(m.moved)
-	}
-}
-
 func (m *Mem) settle(id ident.Suffix, settles bool) {
 	if !settles {
 		return
 	}
-	if m.scans > 0 {
-		m.moved[id] = struct{}{}
-	}
+	m.scans.settled(id)
 	// A claim ends before anything else touches its job, so its end is settled first.
 	if c := m.running[id]; c != nil && c.ended {
 		m.letGo(c)
