@@ -209,8 +209,9 @@ func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
 	for i := range c.Outcomes {
 		c.Cursors = m.cursor(c.Cursors, p, c.Outcomes[i].Claim.Job)
 	}
-	if n == len(p.ended) {
-		p.ended = nil
+	whole := n == len(p.ended)
+	if whole {
+		p.ended = m.emptyResults()
 	} else {
 		p.ended = p.ended[n:]
 	}
@@ -233,7 +234,23 @@ func (m *Machine) finish(now partition.Now, h node.Host, p *part) {
 			}
 		}
 		p.ended = append(p.ended, c.Outcomes[c.Done:]...)
+		if whole && len(m.spare) < spareResults {
+			clear(c.Outcomes)
+			m.spare = append(m.spare, c.Outcomes[:0])
+		}
 	}})
+}
+
+// spareResults is how many empty lists of results are kept: an outcome is large, and a list that
+// grows anew for each command costs more than the command. One is of finishPage outcomes at most, or not
+// much more.
+const spareResults = 8
+
+func (m *Machine) emptyResults() (list []jobqueue.Ended) {
+	if n := len(m.spare); n > 0 {
+		list, m.spare = m.spare[n-1], m.spare[:n-1]
+	}
+	return list
 }
 
 // lost returns ErrNotHeld for an outcome whose claim was lost.

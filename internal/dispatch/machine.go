@@ -74,13 +74,14 @@ type Machine struct {
 	vaway      float64             // as vnow, of the workers' attempts
 	extensions []extension         // heartbeats to be stored
 	lastSweep  time.Duration
-	idle       []resting   // in the order of their becoming idle
-	advance    []*load     // reads whose next stage is to be asked for
-	promotions []promotion // due jobs whose command is to be submitted
-	toStart    []*attempt  // their claims are stored
-	unstarted  []uint64    // their claims could not be stored
-	commands   int         // submitted and not answered
-	finishing  int         // outcomes in those commands
+	idle       []resting          // in the order of their becoming idle
+	advance    []*load            // reads whose next stage is to be asked for
+	promotions []promotion        // due jobs whose command is to be submitted
+	toStart    []*attempt         // their claims are stored
+	unstarted  []uint64           // their claims could not be stored
+	commands   int                // submitted and not answered
+	finishing  int                // outcomes in those commands
+	spare      [][]jobqueue.Ended // memory for the next results
 	drainBy    time.Duration
 	cutShort   bool
 
