@@ -86,6 +86,7 @@ type Machine struct {
 	cutShort   bool
 
 	starts  []Start
+	lent    []Start // what Starts returned last; its memory is used again
 	cancels []Cancel
 }
 
@@ -331,10 +332,13 @@ func (m *Machine) Step(now partition.Now, h node.Host) time.Duration {
 	return wake
 }
 
-// Starts returns the attempts that are to be started and those that are to be cancelled, once.
+// Starts returns the attempts that are to be started and those that are to be cancelled, once. The
+// lists are valid until the next Starts.
 func (m *Machine) Starts() (starts []Start, cancels []Cancel) {
 	starts, cancels = m.starts, m.cancels
-	m.starts, m.cancels = nil, nil
+	clear(m.lent)
+	m.starts, m.lent = m.lent[:0], starts
+	m.cancels = nil
 	return starts, cancels
 }
 
