@@ -34,4 +34,5 @@
 //
 //	access.go   roles and grants      policy.go   who has which grant
 //	token.go    tokens, hashes        redact.go   tokens in texts
+//	request.go  where a request is from
 package access

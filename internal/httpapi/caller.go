@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -41,24 +40,12 @@ func (s *server) identified(next http.Handler) http.Handler {
 		r, token := takeToken(r)
 		c := caller{grant: access.Everything()}
 		if s.Access != nil {
-			addr, local := addressOf(r.RemoteAddr)
+			addr, local := access.AddressOf(r.RemoteAddr)
 			c.grant, c.err = s.Access().Of(token, addr, local)
 			c.token = c.grant.Token() != ""
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
-}
-
-// addressOf reads the address of a connection. One of a unix socket has none, and is local.
-func addressOf(remote string) (addr netip.Addr, local bool) {
-	if remote == "" || strings.HasPrefix(remote, "@") || strings.HasPrefix(remote, "/") {
-		return netip.Addr{}, true
-	}
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	return ap.Addr(), false
 }
 
 // takeToken returns the request without its token, and the token: of the path (/t/TOKEN/v1/…, for

@@ -12,6 +12,7 @@
 // # A request
 //
 //	caller ─▶ request id ─▶ log, panics ─▶ browsers ─▶ route ─▶ method ─▶ role ─▶ handler
+//	                                   └─▶ pages, which guard themselves
 //
 // The token is taken out of the request before anything else sees it. Each route has its role in one
 // table, routes.go; one that declares none needs admin, over all wikis.
@@ -55,5 +56,6 @@
 //	body.go      bodies, media types        service.go   health, readiness, metrics, info
 //	query.go     query strings              problem.go   errors
 //	guard.go     browsers                   log.go       request ids, log, panics
+//	pages.go     hands pages on
 //	control.go   /v1/control                claims.go    claims of jobs, and how they end
 package httpapi

@@ -56,6 +56,8 @@ type Config struct {
 	Metrics http.Handler
 	// Access says who may do what, as the active configuration has it. nil: everybody may do everything.
 	Access func() *access.Policy
+	// Pages answers requests for pages; nil: there are none.
+	Pages Pages
 	// Listen is the address listened on; requests that name another host than it, or a loopback one,
 	// are refused. "": every Host is taken.
 	Listen  string
@@ -92,7 +94,7 @@ func New(cfg Config) http.Handler {
 		s.route(mux, path, m)
 	}
 	mux.HandleFunc("/", s.unknown)
-	return s.identified(s.observed(s.guarded(mux)))
+	return s.identified(s.observed(s.paged(s.guarded(mux))))
 }
 
 // methods are the routes of a path by method.

@@ -35,6 +35,7 @@ func (s *service) handler() http.Handler {
 		Ready:   s.readiness,
 		Metrics: s.metrics.Handler(),
 		Access:  s.access,
+		Pages:   s.pages,
 		Listen:  s.o.Config.Listen, Version: s.o.Version, Logger: s.o.Logger,
 		Hooks: httpapi.Hooks{OnRequest: s.metrics.Request},
 	})
@@ -63,7 +64,11 @@ func (s *service) readiness() (ok bool, reason string) {
 func (s *service) dispatchHooks() dispatch.Hooks {
 	h := s.metrics.Dispatch()
 	log := s.o.Logger.With("part", "dispatch")
-	hold, section, finished, repaired := h.OnHold, h.OnSection, h.OnFinished, h.OnRepaired
+	hold, section, finished, repaired, start := h.OnHold, h.OnSection, h.OnFinished, h.OnRepaired, h.OnStart
+	h.OnStart = func(pair jobqueue.Pair, jobs int, waited time.Duration) {
+		start(pair, jobs, waited)
+		s.tally.started.Add(uint64(max(jobs, 0)))
+	}
 	h.OnHold = func(wiki, reason string) {
 		hold(wiki, reason)
 		if reason == "" {
@@ -82,6 +87,7 @@ func (s *service) dispatchHooks() dispatch.Hooks {
 	}
 	h.OnFinished = func(f jobqueue.Finished) {
 		finished(f)
+		s.tally.end(f)
 		if f.State == jobqueue.Dead {
 			id := ident.ID{Wiki: f.Pair.Wiki, Suffix: f.ID}
 			log.Info("job is dead", "job_id", id.String(), "queue", f.Pair.Queue, "attempts", f.Tries)

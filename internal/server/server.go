@@ -34,6 +34,7 @@ import (
 	"auwai/internal/stock"
 	"auwai/internal/telemetry"
 	"auwai/internal/upkeep"
+	"auwai/internal/web"
 )
 
 // Options of a service.
@@ -107,6 +108,8 @@ type service struct {
 
 	metrics   *telemetry.Metrics
 	inspector *inspect.Inspector
+	tally     tally
+	pages     *web.Web
 }
 
 func (o *Options) build(ctx context.Context, open *sockets) (*service, error) {
@@ -190,6 +193,7 @@ func (s *service) assemble(learned []farm.Wiki, controls []farm.Control) error {
 		Settings: s.live.settings, Log: s.o.Logger, Hooks: s.metrics.Intake(),
 	}, learned)
 	s.spools = newSpoolRounds(s.live.config, s.client, s.o.Logger)
+	s.pages = s.dashboard()
 	s.front = newFront(&http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -226,6 +230,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		parts.Go(func() { s.spools.Run(stopSpools) })
 		s.wires.start(stopWires, &parts, func(err error) { s.log.Warn("a wire could not end in order", "err", err) })
 		s.startStock(stopSpools, &parts)
+		parts.Go(func() { _ = s.pages.Run(stopSpools) }) // returns nil
 		parts.Go(func() { s.follow(stopSpools) })
 		s.ready(listener)
 		err = s.wait(ctx, loopEnded)

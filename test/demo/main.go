@@ -24,6 +24,7 @@ func main() {
 		if *tests {
 			packages = append(packages, rig.PHPUnitPackages()...)
 			packages = append(packages, rig.ActivationPackages()...)
+			packages = append(packages, rig.BrowserPackages()...)
 		}
 		err = rig.Ensure(ctx, os.Stdout, packages)
 	} else {

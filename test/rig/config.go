@@ -42,17 +42,18 @@ type WikiConfig struct {
 
 // QueueConfig is one queue of it; durations are written like 1m30s.
 type QueueConfig struct {
-	Concurrency int    `yaml:"concurrency,omitempty"`
-	PerWiki     int    `yaml:"per_wiki,omitempty"`
-	Attempts    int    `yaml:"attempts,omitempty"`
-	RetryDelay  string `yaml:"retry_delay,omitempty"`
-	RetryFactor int    `yaml:"retry_factor,omitempty"`
-	Timeout     string `yaml:"timeout,omitempty"`
-	Priority    string `yaml:"priority,omitempty"`
-	Runner      string `yaml:"runner,omitempty"`
-	Rate        int    `yaml:"rate,omitempty"`
-	Burst       int    `yaml:"burst,omitempty"`
-	Exclusive   bool   `yaml:"exclusive,omitempty"`
+	Concurrency int      `yaml:"concurrency,omitempty"`
+	PerWiki     int      `yaml:"per_wiki,omitempty"`
+	Attempts    int      `yaml:"attempts,omitempty"`
+	RetryDelay  string   `yaml:"retry_delay,omitempty"`
+	RetryFactor int      `yaml:"retry_factor,omitempty"`
+	Timeout     string   `yaml:"timeout,omitempty"`
+	Priority    string   `yaml:"priority,omitempty"`
+	Runner      string   `yaml:"runner,omitempty"`
+	Rate        int      `yaml:"rate,omitempty"`
+	Burst       int      `yaml:"burst,omitempty"`
+	Exclusive   bool     `yaml:"exclusive,omitempty"`
+	Command     []string `yaml:"command,omitempty"`
 }
 
 // CDNConfig names the caches that purges go to.

@@ -9,7 +9,7 @@ import (
 )
 
 // RequireEnv is the environment variable that names, separated by commas, what the machine must
-// have: mediawiki, varnish, systemd. `make e2e` sets it after installing them.
+// have: mediawiki, varnish, systemd, chromium. `make e2e` sets it after installing them.
 const RequireEnv = "AUWAI_TEST_REQUIRE"
 
 // AssertContent fails the test if the service logged an error.
@@ -31,6 +31,8 @@ func programOf(need string) string {
 		return mediaWikiRoot + "/index.php"
 	case "varnish":
 		return "/usr/sbin/varnishd"
+	case "chromium":
+		return "chromium"
 	case "systemd":
 		return "systemd-socket-activate"
 	default:

@@ -30,6 +30,9 @@ func PHPUnitPackages() []string { return []string{"phpunit", "curl"} }
 // ActivationPackages returns what holds a listening socket while the service restarts.
 func ActivationPackages() []string { return []string{"systemd"} }
 
+// BrowserPackages returns what looks at pages: a browser, and letters for it.
+func BrowserPackages() []string { return []string{"chromium", "fonts-dejavu-core"} }
+
 // InstallError says which packages could not be installed, what the installer last said, and what
 // a person can type.
 type InstallError struct {
