@@ -17,7 +17,7 @@ type bulk struct {
 func (b *bulk) Apply(tx *partition.Tx) error {
 	for i := range b.keys {
 		key := partition.WikiKey(tx.Partition(), b.wiki, familyCounter)
-		tx.Set(binary.BigEndian.AppendUint32(key, uint32(i)), []byte{1}) //nolint:gosec // small
+		tx.Set(binary.BigEndian.AppendUint32(key, uint32(i)), []byte{1})
 	}
 	return nil
 }
