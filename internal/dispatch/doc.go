@@ -74,6 +74,7 @@
 //	a worker says nothing       its claim ends at its deadline, as a crash
 //	a gate's queue is unknown   it has no pending jobs
 //	service killed by a job     cautious start: the job's claim is found, counted, and runs alone
+//	a due key cannot be read    reported and passed over; it stays, and those behind it are promoted
 //
 // # Files
 //

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"auwai/internal/jobqueue"
@@ -15,7 +16,11 @@ type dueTimer struct {
 	next   time.Time // zero: nothing is delayed
 	asking bool      // a read or a Promote is under way
 	early  time.Time // the earliest notice during asking
+	from   kv.Key    // asking goes on behind it: of the page before it no key could be read
 }
+
+// dueAgain is how soon the timer looks again when it cannot tell what is due next.
+const dueAgain = time.Minute
 
 // notice says that a job is due at a moment.
 func (d *dueTimer) notice(due time.Time) {
@@ -41,28 +46,52 @@ func (d *dueTimer) settled(next time.Time) {
 // askDue reads what is due, and when the next job is.
 func (m *Machine) askDue(now partition.Now, h node.Host) {
 	for _, p := range m.parts {
-		if p == nil || p.due.asking || p.closing || m.draining {
+		if p == nil || p.due.asking && p.due.from == nil || p.closing || m.draining {
 			continue
 		}
 		due := &p.due
-		if due.known && (due.next.IsZero() || now.Wall.Before(due.next)) {
+		if !due.asking && due.known && (due.next.IsZero() || now.Wall.Before(due.next)) {
 			continue
 		}
 		due.asking = true
 		l := &load{part: p, due: true}
-		h.Scan(m.token(l), []kv.Range{jobqueue.DueRange(p.id, now.Wall), jobqueue.NextDueRange(p.id)})
+		ranges := []kv.Range{jobqueue.DueRange(p.id, now.Wall), jobqueue.NextDueRange(p.id, now.Wall)}
+		if due.from != nil {
+			ranges[0].From, due.from = due.from, nil
+		}
+		h.Scan(m.token(l), ranges)
 	}
 }
 
-// dueRead takes the answer: due jobs are promoted, a page at a time.
-func (m *Machine) dueRead(_ partition.Now, l *load, pages []kv.Page, err error) {
+// dueRead takes the answer: due jobs are promoted, a page at a time. A key that cannot be read is
+// reported and passed over; it stays, since it may be the only place that a job has.
+func (m *Machine) dueRead(now partition.Now, l *load, pages []kv.Page, err error) {
 	p := l.part
 	if err != nil {
 		p.due.asking = false
 		return
 	}
-	var refs []jobqueue.DueRef
-	for _, e := range pages[0].Entries {
+	due, ahead := pages[0], pages[1]
+	if refs := m.readDue(due); len(refs) > 0 {
+		m.promotions = append(m.promotions, promotion{p, refs})
+		return
+	}
+	if due.More && len(due.Entries) > 0 {
+		last := due.Entries[len(due.Entries)-1].Key
+		p.due.from = append(slices.Clone(last), 0)
+		return
+	}
+	next := time.Time{}
+	if refs := m.readDue(ahead); len(refs) > 0 {
+		next = refs[0].Due
+	} else if len(ahead.Entries) > 0 {
+		next = now.Wall.Add(dueAgain)
+	}
+	p.due.settled(next)
+}
+
+func (m *Machine) readDue(page kv.Page) (refs []jobqueue.DueRef) {
+	for _, e := range page.Entries {
 		d, err := jobqueue.DecodeDue(e)
 		if err != nil {
 			m.repaired(err.Error())
@@ -70,17 +99,7 @@ func (m *Machine) dueRead(_ partition.Now, l *load, pages []kv.Page, err error) 
 		}
 		refs = append(refs, d)
 	}
-	if len(refs) == 0 {
-		next := time.Time{}
-		if entries := pages[1].Entries; len(entries) > 0 {
-			if d, err := jobqueue.DecodeDue(entries[0]); err == nil {
-				next = d.Due
-			}
-		}
-		p.due.settled(next)
-		return
-	}
-	m.promotions = append(m.promotions, promotion{p, refs})
+	return refs
 }
 
 type promotion struct {

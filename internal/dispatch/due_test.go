@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"auwai/internal/jobqueue"
+	"auwai/internal/kv"
 	"auwai/internal/partition"
+	"auwai/internal/tuple"
 )
 
 func later(r *rig, d time.Duration) func(*jobqueue.New) {
@@ -147,5 +149,33 @@ func TestAJobThatIsCancelledBeforeItIsDueDoesNotStart(t *testing.T) {
 	r.advance(5 * time.Second)
 	if got := strings.Join(r.payloads(p), " "); got != "1" {
 		t.Fatalf("started were %q, want the other job", got)
+	}
+}
+
+func TestKeysThatCannotBeReadDoNotStopThoseBehindThem(t *testing.T) {
+	p := pairOf("links", "aawiki")
+	r := newRig(t, &policy{node: 4})
+	var batch kv.Batch
+	for n := range jobqueue.MaxPage + 1 { // more than a read returns, and due before all others
+		key := tuple.Int64(partition.Key(partition.Of("aawiki"), jobqueue.FamDue), int64(n))
+		batch.Set(append(key, 'x'), []byte("no job"))
+	}
+	soon := tuple.Int64(partition.Key(partition.Of("aawiki"), jobqueue.FamDue), r.clock.Wall.Add(time.Second).UnixMilli())
+	batch.Set(append(soon, 'x'), []byte("no job"))
+	if err := r.store.Apply(&batch); err != nil {
+		t.Fatal(err)
+	}
+	r.open(false, "aawiki")
+	r.push(p, 1, later(r, 10*time.Second))
+	r.push(p, 1, later(r, time.Hour))
+	r.boot()
+	r.open(false, "aawiki")
+	r.advance(11 * time.Second)
+	if got := strings.Join(r.payloads(p), " "); got != "0" {
+		t.Fatalf("started were %q, want the job that is due", got)
+	}
+	r.advance(time.Hour)
+	if got := strings.Join(r.payloads(p), " "); got != "0 1" {
+		t.Fatalf("started were %q, want both jobs", got)
 	}
 }

@@ -32,10 +32,11 @@ func DueRange(p partition.ID, upTo time.Time) kv.Range {
 	return kv.Range{From: prefix, To: tuple.Int64(appendKey(nil, p, FamDue), upTo.UnixMilli()+1), Limit: MaxPage}
 }
 
-// NextDueRange holds the delayed job that is due next.
-func NextDueRange(p partition.ID) kv.Range {
+// NextDueRange holds the first delayed jobs that are due after a moment, in their order.
+func NextDueRange(p partition.ID, after time.Time) kv.Range {
 	r := kv.Prefix(partition.Key(p, FamDue))
-	r.Limit = 1
+	r.From = DueRange(p, after).To
+	r.Limit = 16 // one is wanted; the others are for when it cannot be read
 	return r
 }
 

@@ -117,7 +117,7 @@ func TestRangesListWhatTheyPromise(t *testing.T) {
 		t.Errorf("the dead job is %s at %d, %v", id, seq, err)
 	}
 	push(t, r, jobqueue.New{RunAt: r.Clock.Wall.Add(time.Hour)})
-	if n := len(r.Scan(jobqueue.NextDueRange(r.Partition()))); n != 1 {
+	if n := len(r.Scan(jobqueue.NextDueRange(r.Partition(), r.Clock.Wall))); n != 1 {
 		t.Errorf("%d jobs are due next, want 1", n)
 	}
 	c := claim(t, r)
