@@ -35,4 +35,7 @@
 //	wikis.go   wikis ls                        doctor.go, doctorhost.go, doctorwork.go
 //	                                           doctor
 //	import.go  import jobs                     export.go  export jobs
+//	control.go queues set, pause, resume, drain, controls; maintenance
+//	worker.go  worker                          service.go the commands as they are shipped
+//	bench_fairness.go, bench_mediawiki.go      the other benchmarks
 package cli

@@ -48,4 +48,5 @@
 //	head.go    what is kept of a stream  chunk.go    large records    reader.go  reading
 //	record.go  a record's bytes          block.go    a block's bytes  domain.go  opening
 //	mem.go     what the owner knows      fold.go     tails to blocks  expire.go  retention
+//	backward.go  reading from the end    clock.go    the clock of retention
 package eventlog

@@ -58,4 +58,5 @@
 //	guard.go     browsers                   log.go       request ids, log, panics
 //	pages.go     hands pages on
 //	control.go   /v1/control                claims.go    claims of jobs, and how they end
+//	insight.go   why, and what followed
 package httpapi

@@ -68,5 +68,5 @@
 //	read.go      one job of a body          names.go    how many names
 //	mail.go      by mail, messages          mailcodec.go   their bodies
 //	arrival.go   rules of queues, serial keys, waits
-//	limits.go    bounds
+//	limits.go    bounds                     own.go      jobs that run a wiki's own table
 package intake

@@ -61,4 +61,6 @@
 //	session.go    the session key            machine.go   inputs, outputs, commits
 //	ownership.go  takes, releases, shares    opening.go   from owned to open
 //	lanes.go      mail in and out            loop.go      the goroutine that drives it all
+//	commit.go     the commit under way       orphan.go    what a poisoned partition had applied
+//	tenant.go     machines beside the node   clock_*.go   a clock that counts suspend
 package node

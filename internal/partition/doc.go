@@ -65,5 +65,5 @@
 //	family.go  families of keys, the registry    view.go     layered reads
 //	tx.go      what a command can do             machine.go  one partition's step machine
 //	lane.go    mail between partitions           mail.go     the command that applies mail
-//	share.go   wikis that are put off
+//	share.go   wikis that are put off           domain.go   what a domain gives to the node
 package partition
