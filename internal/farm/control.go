@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -136,9 +137,7 @@ func (c *Control) change(by *Change) {
 		c.Reason, c.Until = "", time.Time{}
 	}
 	set := make(map[string]float64, len(c.Set)+len(by.Set))
-	for name, value := range c.Set {
-		set[name] = value
-	}
+	maps.Copy(set, c.Set)
 	for name, value := range by.Set {
 		if value == nil {
 			delete(set, name)
