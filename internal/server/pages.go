@@ -32,7 +32,7 @@ func (t *tally) end(f jobqueue.Finished) {
 // dashboard is the pages over the parts. Its forms are good until the service ends.
 func (s *service) dashboard() *web.Web {
 	return web.New(web.Config{
-		Queue: s.inspector, Control: controls{s}, Wikis: func() []web.Wiki { return wikisOf(s.live.config()) },
+		Queue: s.inspector, Dead: s.inspector, Story: s.inspector, Control: controls{s}, Wikis: func() []web.Wiki { return wikisOf(s.live.config()) },
 		Settings: func(scope farm.Scope) map[string]float64 { return configured(s.live.now.Load().file, scope) },
 		Ready:    s.readiness, Counters: s.tally.counters, Access: s.access,
 		Listen: s.o.Config.Listen, Version: s.o.Version, Secret: []byte(rand.Text() + rand.Text()), Logger: s.o.Logger,

@@ -15,8 +15,7 @@ import (
 // Bounds of one bulk action: a request has to end. What is left is done when the form is sent again.
 const (
 	bulkWithin = 10 * time.Second
-	bulkMost   = 5_000
-	bulkPage   = 200
+	bulkMost   = 50_000
 )
 
 type deadPage struct {
@@ -64,43 +63,62 @@ func (v *visit) countDead(queue, wiki string) (n int64, atLeast bool, err error)
 	return n, s.partial, nil
 }
 
-// postDead requeues one job, those that are marked, or all of a filter; the last after a question.
-func (w *Web) postDead(v *visit) error {
-	ids := v.form["id"]
-	queue, wiki := strings.TrimSpace(v.form.Get("queue")), strings.TrimSpace(v.form.Get("wiki"))
-	if one := v.form.Get("one"); one != "" {
-		ids = []string{one}
+// deadVerb is what is done to dead jobs.
+type deadVerb struct {
+	do          func(ctx context.Context, r *api.DeadRequest, reach *access.Grant) (api.BulkAnswer, error)
+	said        string
+	title, name string
+	words       string // what becomes of the jobs
+	calm        bool
+}
+
+func (w *Web) deadVerb(word string) (deadVerb, error) {
+	switch word {
+	case "requeue":
+		return deadVerb{
+			w.cfg.Dead.RequeueDead, "retried", "Requeue these dead jobs?", "Requeue",
+			"will run again, with all attempts before them. What killed them may kill them again.", true,
+		}, nil
+	case "drop":
+		return deadVerb{
+			w.cfg.Dead.DropDead, "dropped", "Drop these dead jobs?", "Drop",
+			"will be gone, and never run. This cannot be taken back.", false,
+		}, nil
 	}
-	back := deadURL(queue, wiki)
-	if v.form.Get("all") == "" {
-		if len(ids) == 0 {
+	return deadVerb{}, fault.Field("do", "is %q; requeue or drop is expected", fault.Short(word))
+}
+
+// postDead requeues or drops one job, those that are marked, or all of a filter. A drop, and all of a
+// filter, are asked about first. do is the verb; the button of a row has its job's id behind it.
+func (w *Web) postDead(v *visit) error {
+	word, one, _ := strings.Cut(v.form.Get("do"), " ")
+	all := v.form.Get("all") != ""
+	if rest, ok := strings.CutPrefix(word, "all-"); ok {
+		word, all = rest, true
+	}
+	verb, err := w.deadVerb(word)
+	if err != nil {
+		return err
+	}
+	r := &api.DeadRequest{Queue: strings.TrimSpace(v.form.Get("queue")), Wiki: strings.TrimSpace(v.form.Get("wiki"))}
+	back := deadURL(r.Queue, r.Wiki)
+	if !all {
+		if r.IDs = v.form["id"]; one != "" {
+			r.IDs = []string{one}
+		}
+		if len(r.IDs) == 0 {
 			return fault.Field("id", "is not there: no job is marked; mark some, or choose all")
 		}
-		n, err := v.requeue(ids)
-		if err != nil {
-			return err
+		for _, id := range r.IDs {
+			if err := v.reachID(id); err != nil {
+				return err
+			}
 		}
-		w.forgetSurveys()
-		v.see(back, said("retried", n))
-		return nil
 	}
-	if v.form.Get("sure") == "" {
-		n, atLeast, err := v.countDead(queue, wiki)
-		if err != nil {
-			return err
-		}
-		words := jobsWord(int(n))
-		if atLeast {
-			words = "At least " + words
-		}
-		return v.confirm(&confirmation{
-			Title:  "Requeue all of these dead jobs?",
-			Words:  words + " " + filterWords(queue, wiki) + " will run again, with all attempts before them. What killed them may kill them again.",
-			Action: "/dead", Button: "Requeue " + jobsWord(int(n)), Back: back, Calm: true,
-			Fields: fields("all", "1", "queue", queue, "wiki", wiki),
-		})
+	if v.form.Get("sure") == "" && (all || !verb.calm) {
+		return v.askDead(&verb, word, r, back)
 	}
-	n, more, err := v.requeueAll(queue, wiki)
+	n, more, err := v.bulk(&verb, r)
 	if err != nil {
 		return err
 	}
@@ -109,8 +127,33 @@ func (w *Web) postDead(v *visit) error {
 		v.see(back, said("more", n))
 		return nil
 	}
-	v.see(back, said("retried", n))
+	v.see(back, said(verb.said, n))
 	return nil
+}
+
+// askDead asks whether it is meant, with the number of jobs.
+func (v *visit) askDead(verb *deadVerb, word string, r *api.DeadRequest, back string) error {
+	n, atLeast := int64(len(r.IDs)), false
+	sent := fields("do", word, "queue", r.Queue, "wiki", r.Wiki)
+	of := "that you marked"
+	if len(r.IDs) == 0 {
+		var err error
+		if n, atLeast, err = v.countDead(r.Queue, r.Wiki); err != nil {
+			return err
+		}
+		sent, of = append(sent, field{"all", "1"}), filterWords(r.Queue, r.Wiki)
+	}
+	for _, id := range r.IDs {
+		sent = append(sent, field{"id", id})
+	}
+	words := jobsWord(int(n))
+	if atLeast {
+		words = "At least " + words
+	}
+	return v.confirm(&confirmation{
+		Title: verb.title, Words: words + " " + of + " " + verb.words, Action: "/dead", Button: verb.name + " " + jobsWord(int(n)),
+		Back: back, Calm: verb.calm, Fields: sent,
+	})
 }
 
 func filterWords(queue, wiki string) string {
@@ -125,54 +168,20 @@ func filterWords(queue, wiki string) string {
 	return "of all queues"
 }
 
-// requeue has dead jobs run again and returns how many did. One that is not dead any more was requeued
-// by somebody else, which is as good.
-func (v *visit) requeue(ids []string) (done int, err error) {
-	for _, id := range ids {
-		if err := v.reachID(id); err != nil {
-			return done, err
+// bulk does it page by page, as far as it comes in one request.
+func (v *visit) bulk(verb *deadVerb, r *api.DeadRequest) (done int, more bool, err error) {
+	for began := time.Now(); ; {
+		answer, err := verb.do(v.r.Context(), r, v.reach())
+		done += answer.Done
+		if err != nil {
+			return done, false, err
 		}
-		_, err := v.cfg.Queue.Retry(v.r.Context(), id)
-		switch kind := fault.KindOf(err); {
-		case err == nil:
-			done++
-		case kind == fault.Conflict, kind == fault.NotFound:
-		default:
-			return done, err
-		}
-	}
-	return done, nil
-}
-
-// requeueAll does it for all jobs of a filter, as far as it comes in one request.
-func (v *visit) requeueAll(queue, wiki string) (done int, more bool, err error) {
-	ctx, cancel := context.WithTimeout(v.r.Context(), bulkWithin)
-	defer cancel()
-	f := inspect.JobFilter{State: api.StateDead, Queue: queue, Wiki: wiki, Limit: bulkPage, Reach: v.reach()}
-	for done < bulkMost {
-		page, err := v.cfg.Queue.Jobs(ctx, f)
-		if ctx.Err() != nil && v.r.Context().Err() == nil {
+		r.Cursor = answer.Cursor
+		switch {
+		case r.Cursor == "":
+			return done, false, nil
+		case done >= bulkMost || time.Since(began) > bulkWithin:
 			return done, true, nil
 		}
-		if err != nil {
-			return done, false, err
-		}
-		ids := make([]string, len(page.Jobs))
-		for i := range page.Jobs {
-			ids[i] = page.Jobs[i].ID
-		}
-		n, err := v.requeue(ids)
-		done += n
-		if err != nil {
-			return done, false, err
-		}
-		if page.Cursor == "" {
-			return done, false, nil
-		}
-		f.Cursor = page.Cursor
-		if ctx.Err() != nil {
-			break
-		}
 	}
-	return done, true, nil
 }

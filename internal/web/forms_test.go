@@ -3,6 +3,7 @@ package web_test
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -90,25 +91,59 @@ func TestACancelIsConfirmed(t *testing.T) {
 
 func TestDeadJobsAreRequeuedOneByOneAndAllAfterACount(t *testing.T) {
 	r := newRig(t)
-	r.post("/dead", "/dead", "one", jobID)
-	w := r.post("/dead", "/dead", "id", jobID, "id", otherID)
+	r.post("/dead", "/dead", "do", "requeue "+jobID)
+	w := r.post("/dead", "/dead", "do", "requeue", "id", jobID, "id", otherID)
 	if diff := cmp.Diff([]string{jobID, jobID, otherID}, r.retried); diff != "" {
 		t.Error(diff)
 	}
 	if d := r.page(w.Header().Get("Location")); !strings.Contains(d.words(), "2 jobs will run again.") {
 		t.Errorf("said %s", d.words())
 	}
-	r.retried = nil
-	asked := read(t, r.post("/dead", "/dead", "all", "1", "wiki", "aawiki"))
-	if !strings.Contains(asked.words(), "2 jobs of the wiki aawiki will run again") || len(r.retried) > 0 {
-		t.Errorf("asked %s, retried %v", asked.words(), r.retried)
+	r.bulk = nil
+	asked := read(t, r.post("/dead", "/dead", "do", "all-requeue", "wiki", "aawiki"))
+	if !strings.Contains(asked.words(), "2 jobs of the wiki aawiki will run again") || r.bulk != nil {
+		t.Errorf("asked %s, did %v", asked.words(), r.bulk)
 	}
+	if w := r.confirmed(asked, "/dead"); w.Code != http.StatusSeeOther || r.bulk == nil || r.bulk.Wiki != "aawiki" || len(r.bulk.IDs) > 0 {
+		t.Errorf("%d, did %+v", w.Code, r.bulk)
+	}
+}
+
+func TestADropIsConfirmed(t *testing.T) {
+	r := newRig(t)
+	for name, c := range map[string]struct {
+		form, want []string
+	}{
+		"one":    {[]string{"do", "drop " + jobID}, []string{jobID}},
+		"marked": {[]string{"do", "drop", "id", jobID, "id", otherID}, []string{jobID, otherID}},
+		"all":    {[]string{"do", "all-drop", "queue", "refreshLinks"}, nil},
+	} {
+		r.dropped, r.bulk = nil, nil
+		asked := read(t, r.post("/dead", "/dead", c.form...))
+		if r.bulk != nil || !strings.Contains(asked.words(), "cannot be taken back") {
+			t.Errorf("%s: %s", name, asked.words())
+		}
+		if w := r.confirmed(asked, "/dead"); w.Code != http.StatusSeeOther || !slices.Equal(r.dropped, c.want) || r.bulk == nil || name == "all" && r.bulk.Queue != "refreshLinks" {
+			t.Errorf("%s: %d, dropped %v by %+v", name, w.Code, r.dropped, r.bulk)
+		}
+	}
+}
+
+// confirmed sends the form of a page that asks.
+func (r *rig) confirmed(asked *doc, action string) *httptest.ResponseRecorder {
+	r.t.Helper()
 	form := url.Values{}
 	for _, n := range asked.all("input") {
 		form.Add(attr(n, "name"), attr(n, "value"))
 	}
-	if w := r.do(http.MethodPost, "/dead", form, nil); w.Code != http.StatusSeeOther || len(r.retried) != 2 {
-		t.Errorf("%d, retried %v", w.Code, r.retried)
+	return r.do(http.MethodPost, action, form, nil)
+}
+
+func TestAJobsPageSaysWhyAndWhatItBelongsTo(t *testing.T) {
+	r := newRig(t)
+	d := r.page("/job?id=" + jobID)
+	if words := d.words(); !strings.Contains(words, "it waits for its turn") || !strings.Contains(words, "Level 2 "+otherID) {
+		t.Errorf("%s", words)
 	}
 }
 
@@ -167,7 +202,7 @@ func TestTheVisitorsRoleAndWikisDecide(t *testing.T) {
 	if diff := cmp.Diff([]string{"Sign out"}, r.page("/dead").buttons()); diff != "" {
 		t.Errorf("the reader has buttons: %s", diff)
 	}
-	if w := r.post("/dead", "/dead", "one", jobID); w.Code != http.StatusForbidden || len(r.retried) > 0 {
+	if w := r.post("/dead", "/dead", "do", "requeue "+jobID); w.Code != http.StatusForbidden || len(r.retried) > 0 {
 		t.Errorf("the reader requeued: %d", w.Code)
 	}
 	signIn(3)
@@ -184,7 +219,7 @@ func TestTheVisitorsRoleAndWikisDecide(t *testing.T) {
 	if w := r.post("/wiki?wiki=aawiki", "/controls", "scope", "wiki:aawiki", "do", "pause"); w.Code != http.StatusSeeOther || r.change.By != "aa" {
 		t.Errorf("aa cannot pause its wiki: %d", w.Code)
 	}
-	if w := r.post("/dead", "/dead", "one", otherID); w.Code != http.StatusNotFound || len(r.retried) > 0 {
+	if w := r.post("/dead", "/dead", "do", "requeue "+otherID); w.Code != http.StatusNotFound || len(r.retried) > 0 {
 		t.Errorf("aa requeued a job of bbwiki: %d", w.Code)
 	}
 	signIn(1)

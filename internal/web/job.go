@@ -16,8 +16,9 @@ import (
 
 // Bounds of a job's page.
 const (
-	maxShown   = 64 << 10 // bytes of a payload; the interface has all of it
-	maxRelated = 200      // jobs of the same request
+	maxShown  = 64 << 10 // bytes of a payload; the interface has all of it
+	maxTree   = 200      // jobs of the same request
+	maxIndent = 6        // levels that are set off: deeper ones stand below each other
 )
 
 type jobPage struct {
@@ -25,8 +26,10 @@ type jobPage struct {
 	Payload   string
 	Cut       bool // the payload is longer than what is shown
 	Kind      string
-	Related   []api.Job // of the same request, this one too
-	More      bool      // there are further ones
+	Why       *api.Explanation // nil: it is not known
+	Tree      []branch         // of all that followed from the same request
+	More      int              // jobs of it that are not shown
+	Open      int              // of all of them, those that have not ended
 	CanRetry  bool
 	CanCancel bool
 	Live      bool // it has not ended
@@ -61,14 +64,45 @@ func (w *Web) getJob(v *visit) error {
 		p.CanRetry = d.State == api.StateDead || d.State == api.StateDelayed
 		p.CanCancel = d.State == api.StateReady || d.State == api.StateDelayed || d.State == api.StateBlocked
 	}
-	if d.RequestID != "" {
-		page, err := w.cfg.Queue.Jobs(v.r.Context(), inspect.JobFilter{RequestID: d.RequestID, Limit: maxRelated, Reach: v.reach()})
-		if err != nil {
-			return err
-		}
-		p.Related, p.More = page.Jobs, page.Cursor != ""
+	if err := p.tell(v, id); err != nil {
+		return err
 	}
 	return v.render(http.StatusOK, "job", "Job "+d.ID, "jobs", p)
+}
+
+// branch is a job of a cause tree.
+type branch struct {
+	api.TraceNode
+
+	Indent int
+	Here   bool // it is the job of the page
+}
+
+// tell puts in why the job is where it is, and its tree. A job that ends meanwhile has neither.
+func (p *jobPage) tell(v *visit, id string) error {
+	why, err := v.cfg.Story.Explain(v.r.Context(), id)
+	switch {
+	case err == nil:
+		p.Why = &why
+	case fault.KindOf(err) != fault.NotFound:
+		return err
+	}
+	tree, err := v.cfg.Story.Trace(v.r.Context(), id, v.reach())
+	switch {
+	case err == nil:
+		p.grow(&tree, id)
+	case fault.KindOf(err) != fault.NotFound:
+		return err
+	}
+	return nil
+}
+
+// grow puts the tree in.
+func (p *jobPage) grow(tree *api.Trace, id string) {
+	p.Open, p.More = tree.Open, tree.More+max(len(tree.Nodes)-maxTree, 0)
+	for _, n := range tree.Nodes[:min(len(tree.Nodes), maxTree)] {
+		p.Tree = append(p.Tree, branch{n, min(max(n.Level-1, 0), maxIndent), n.ID == id})
+	}
 }
 
 // payloadOf writes a payload for people. Numbers are left as they are: JSON is set out, not read.

@@ -40,6 +40,7 @@ type fake struct {
 	asked    inspect.JobFilter
 	retried  []string
 	dropped  []string
+	bulk     *api.DeadRequest
 	scope    farm.Scope
 	change   *farm.Change
 	silent   bool // totals are not known
@@ -97,6 +98,30 @@ func (f *fake) Cancel(_ context.Context, id string) (api.JobAction, error) {
 	return api.JobAction{ID: id, State: api.StateCancelled}, f.err
 }
 
+func (f *fake) RequeueDead(_ context.Context, r *api.DeadRequest, _ *access.Grant) (api.BulkAnswer, error) {
+	f.retried, f.bulk = append(f.retried, r.IDs...), r
+	return api.BulkAnswer{Done: max(len(r.IDs), 2)}, f.err
+}
+
+func (f *fake) DropDead(_ context.Context, r *api.DeadRequest, _ *access.Grant) (api.BulkAnswer, error) {
+	f.dropped, f.bulk = append(f.dropped, r.IDs...), r
+	return api.BulkAnswer{Done: max(len(r.IDs), 2)}, f.err
+}
+
+func (f *fake) Explain(_ context.Context, id string) (api.Explanation, error) {
+	return api.Explanation{ID: id, Summary: "it waits for its turn " + hostile}, f.err
+}
+
+func (f *fake) Trace(_ context.Context, id string, reach *access.Grant) (api.Trace, error) {
+	t := api.Trace{ID: id, Open: 1}
+	for n, j := range f.jobs {
+		if reach.Reaches(j.Wiki) {
+			t.Nodes = append(t.Nodes, api.TraceNode{ID: j.ID, Queue: j.Queue, Wiki: j.Wiki, State: j.State, Level: n + 1, Error: hostile})
+		}
+	}
+	return t, f.err
+}
+
 func (f *fake) Controls(context.Context) ([]farm.Control, error) { return f.controls, f.err }
 
 func (f *fake) SetControl(_ context.Context, scope farm.Scope, change farm.Change) (farm.Control, error) {
@@ -146,7 +171,7 @@ func newRig(t *testing.T, tokens ...access.Token) *rig {
 		},
 	}
 	r.web = web.New(web.Config{
-		Queue: r.fake, Control: r.fake, Wikis: func() []web.Wiki {
+		Queue: r.fake, Dead: r.fake, Story: r.fake, Control: r.fake, Wikis: func() []web.Wiki {
 			return []web.Wiki{{Name: "aawiki", Runner: "auwai", URL: "http://aa.example"}, {Name: "bbwiki", Runner: "auwai"}}
 		},
 		Settings: func(farm.Scope) map[string]float64 { return map[string]float64{"concurrency": 30} },

@@ -43,7 +43,7 @@ func (r *rig) stream(url, token string) (next func() string, leave func()) {
 		r.t.Fatal(err)
 	}
 	request.Header.Set("X-Auwai-Token", token)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := new(http.Client).Do(request) //nolint:bodyclose // leave closes it
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (v *visit) readForm() error {
 	if err := v.r.ParseForm(); err != nil {
 		return fault.Wrap(fault.Invalid, err, "read the form")
 	}
-	v.form = v.r.PostForm
+	v.form = v.r.PostForm //nolint:forbidigo // a field of the request; the rule means http.PostForm
 	if !v.marked(v.form.Get("mark")) {
 		return fault.Newf(fault.Forbidden, "this form is too old, or not of this browser; nothing was done. Go back, load the page again, and send it once more")
 	}

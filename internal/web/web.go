@@ -28,6 +28,18 @@ type Queue interface {
 	Cancel(ctx context.Context, id string) (api.JobAction, error)
 }
 
+// Dead acts on many dead jobs, a page at a time; *inspect.Inspector implements it.
+type Dead interface {
+	RequeueDead(ctx context.Context, r *api.DeadRequest, reach *access.Grant) (api.BulkAnswer, error)
+	DropDead(ctx context.Context, r *api.DeadRequest, reach *access.Grant) (api.BulkAnswer, error)
+}
+
+// Story says why a job is where it is, and what it came from; *inspect.Inspector implements it.
+type Story interface {
+	Explain(ctx context.Context, id string) (api.Explanation, error)
+	Trace(ctx context.Context, id string, reach *access.Grant) (api.Trace, error)
+}
+
 // Control changes what the service does at run time.
 type Control interface {
 	Controls(ctx context.Context) ([]farm.Control, error)
@@ -53,6 +65,8 @@ type Counters struct {
 // Config of New.
 type Config struct {
 	Queue   Queue   // required
+	Dead    Dead    // required
+	Story   Story   // required
 	Control Control // required
 	// Wikis lists the wikis of the active configuration, sorted by name. Required.
 	Wikis func() []Wiki

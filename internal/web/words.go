@@ -20,7 +20,8 @@ func functions() template.FuncMap {
 		"moment": moment, "ago": ago, "queueURL": queueURL, "wikiURL": wikiURL, "jobURL": jobURL, "jobsURL": jobsURL,
 		"deadURL": deadURL, "stateClass": stateClass, "rate": rate, "sentence": sentence,
 		"number64": func(n int) string { return number(int64(n)) }, "later": func(p api.Queue) int64 { return p.Delayed + p.Blocked },
-		"part": part, "setting": settingText, "may": func(v *visit, wiki string) bool { return v.admin(wiki) },
+		"millis": func(ms *int64) string { return age(time.Duration(*ms) * time.Millisecond) },
+		"part":   part, "setting": settingText, "may": func(v *visit, wiki string) bool { return v.admin(wiki) },
 	}
 }
 
