@@ -20,30 +20,6 @@ const hidden = "internal error; the service's log has it under this request_id"
 // retryAfter is what a client that is refused for now is told to wait.
 const retryAfter = time.Second
 
-// statusOf is the only table from kinds of errors to statuses.
-func statusOf(kind fault.Kind) int {
-	switch kind {
-	case fault.Invalid:
-		return http.StatusBadRequest
-	case fault.NotFound:
-		return http.StatusNotFound
-	case fault.Conflict:
-		return http.StatusConflict
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case fault.Unavailable, fault.Unknown:
-		return http.StatusServiceUnavailable
-	case fault.Forbidden:
-		return http.StatusForbidden
-	case fault.TooMany:
-		return http.StatusTooManyRequests
-	case fault.Internal:
-		return http.StatusInternalServerError
-	default:
-		return http.StatusInternalServerError
-	}
-}
-
 // statusError is an error whose status does not follow from its kind.
 type statusError struct {
 	status int
@@ -65,7 +41,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		kind = fault.Unavailable
 	}
-	status, detail := statusOf(kind), err.Error()
+	status, detail := api.StatusOf(kind), err.Error()
 	if own, ok := errors.AsType[*statusError](err); ok {
 		status = own.status
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"auwai/api"
 	"auwai/internal/access"
 	"auwai/internal/fault"
 )
@@ -203,24 +204,7 @@ func statusOf(err error) int {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return http.StatusServiceUnavailable
 	}
-	switch fault.KindOf(err) {
-	case fault.Invalid:
-		return http.StatusBadRequest
-	case fault.NotFound:
-		return http.StatusNotFound
-	case fault.Conflict:
-		return http.StatusConflict
-	case fault.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case fault.Unavailable, fault.Unknown:
-		return http.StatusServiceUnavailable
-	case fault.Forbidden:
-		return http.StatusForbidden
-	case fault.TooMany:
-		return http.StatusTooManyRequests
-	default:
-		return http.StatusInternalServerError
-	}
+	return api.StatusOf(fault.KindOf(err))
 }
 
 // fail answers an error with a page.
