@@ -138,7 +138,7 @@ func (d *Driver) carryOut(ctx context.Context, s *Start) (err error) {
 		return err
 	}
 	for i, j := range s.Jobs { // here, not in the loop: it costs more than all else of a start
-		s.Work.Jobs[i].Cause = j.Child().String()
+		s.Work.Jobs[i].Cause = j.Child(s.Work.Jobs[i].ID).String()
 	}
 	r := d.remote
 	if !s.Remote {

@@ -29,14 +29,14 @@ func TestAJobSaysHowItWaits(t *testing.T) {
 	body := fmt.Sprintf(`[
 		{"client_id":"b","queue":"q","wiki":"aawiki","payload":2,"serial":"page 7","needs":{"cores":1.5,"memory":1073741824},
 		 "expire_at":"2030-01-02T03:04:05Z","cause":%q,"waits_for":[%q]},
-		{"queue":"q","wiki":"aawiki","payload":3,"waits_for":["client_id:b"]}]`, parent.Child().String(), first.Places[0].ID)
+		{"queue":"q","wiki":"aawiki","payload":3,"waits_for":["client_id:b"]}]`, parent.Child(ident.ID{Wiki: parent.Wiki, Suffix: parent.ID}.String()).String(), first.Places[0].ID)
 	r := jobs(t, in, body)
 	if r.Status != 201 {
 		t.Fatalf("%+v", r)
 	}
 	list := n.jobs("aawiki")
 	j, last := list[1], list[2]
-	if diff := cmp.Diff(parent.Child(), j.Cause); diff != "" {
+	if diff := cmp.Diff(parent.Child(ident.ID{Wiki: parent.Wiki, Suffix: parent.ID}.String()), j.Cause); diff != "" {
 		t.Errorf("cause (-sent +kept):\n%s", diff)
 	}
 	if j.SerialKey != "page 7" || j.Needs != (jobqueue.Needs{Cores: 1.5, Memory: 1 << 30}) ||

@@ -84,9 +84,10 @@ func ParseCause(field, text string) (*Cause, error) {
 	return c, nil
 }
 
-// Child returns the cause of what the job makes while it runs.
-func (j *Job) Child() *Cause {
-	c := &Cause{Parent: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Depth: 1}
+// Child returns the cause of what the job makes while it runs. id is the text of the job's id, which
+// whoever starts a job has already.
+func (j *Job) Child(id string) *Cause {
+	c := &Cause{Parent: id, Depth: 1}
 	var before []uint64
 	if j.Cause != nil {
 		c.Depth = min(j.Cause.Depth+1, maxDepth)

@@ -13,7 +13,7 @@ import (
 func TestACauseComesBackAsItWentOut(t *testing.T) {
 	j := &jobqueue.Job{ID: ident.Suffix{1}, Pair: jobqueue.Pair{Wiki: "a;b.wiki", Queue: "refreshLinks"}, Key: "k"}
 	for depth := 1; depth <= jobqueue.MaxChain+2; depth++ {
-		c := j.Child()
+		c := j.Child(ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String())
 		if c.Depth != depth || len(c.Chain) != min(depth, jobqueue.MaxChain) {
 			t.Fatalf("the cause at depth %d is %+v", depth, c)
 		}

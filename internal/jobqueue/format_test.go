@@ -239,7 +239,7 @@ func TestAMailedPushArrivesWhole(t *testing.T) {
 // cause is that of a job that a job of the wiki made.
 func cause(wiki string) *jobqueue.Cause {
 	parent := &jobqueue.Job{ID: ident.Suffix{9}, Pair: jobqueue.Pair{Wiki: wiki, Queue: "refreshLinks"}, Key: "k"}
-	return parent.Child()
+	return parent.Child(ident.ID{Wiki: parent.Wiki, Suffix: parent.ID}.String())
 }
 
 func TestARecordWithEveryFieldIsReadWhole(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"auwai/internal/fault"
+	"auwai/internal/ident"
 	"auwai/internal/jobqueue"
 )
 
@@ -182,7 +183,7 @@ func TestALoopEndsAmongTheDeadWithADiagnosis(t *testing.T) {
 				t.Fatalf("at depth %d the job is %s: %s", depth, p.State, j.LastError)
 			}
 			finish(t, r, claim(t, r), jobqueue.OutcomeDone)
-			n.Cause = j.Child()
+			n.Cause = j.Child(ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String())
 			continue
 		}
 		if p.State != jobqueue.Dead || !strings.Contains(j.LastError, "loop_limit") || !strings.Contains(j.LastError, n.Cause.Parent) {
