@@ -245,12 +245,7 @@ func (a *app) queuesControls() *cobra.Command {
 		Example: "  auwai queues controls --json",
 		Args:    args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			service, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer service.Close()
-			list, err := service.Controls(c.Context())
+			list, err := a.listControls(c.Context())
 			if err != nil {
 				return err
 			}
@@ -261,6 +256,16 @@ func (a *app) queuesControls() *cobra.Command {
 			return nil
 		},
 	})
+}
+
+// listControls asks the service what is controlled at run time.
+func (a *app) listControls(ctx context.Context) (api.ControlList, error) {
+	service, err := a.connect()
+	if err != nil {
+		return api.ControlList{}, err
+	}
+	defer service.Close()
+	return service.Controls(ctx)
 }
 
 func (a *app) showControls(list api.ControlList) {
@@ -321,12 +326,7 @@ func (a *app) maintenanceStatus() *cobra.Command {
 	return a.withServer(&cobra.Command{
 		Use: "status", Short: "Whether work is run", Example: "  auwai maintenance status --json", Args: args(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
-			service, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer service.Close()
-			list, err := service.Controls(c.Context())
+			list, err := a.listControls(c.Context())
 			if err != nil {
 				return err
 			}
