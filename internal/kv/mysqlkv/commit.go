@@ -21,6 +21,7 @@ const (
 	codeLockWait     = 1205
 	codeRecordChange = 1020 // the row changed since it was read
 	codeNoTable      = 1146
+	codeTableChange  = 1412 // another program's CREATE TABLE came in between
 )
 
 // Commit implements kv.Engine.

@@ -14,6 +14,11 @@ import (
 // format is the version of the tables' layout.
 const format = "1"
 
+// schemaTries bounds the creation of the tables. On a Galera cluster a CREATE TABLE aborts whatever
+// another program does with the same table at that moment, also a SELECT; each such abort means that
+// one statement of another program is done, so it is repeated at once.
+const schemaTries = 40
+
 // names are the quoted names of an engine's tables.
 type names struct{ kv, meta string }
 
@@ -25,12 +30,9 @@ func tableNames(prefix string) names {
 // only read, so that an engine can do without the right to create, and so that nothing stalls a
 // Galera cluster, where CREATE TABLE is carried out on all nodes in isolation.
 func ensureSchema(ctx context.Context, db *sql.DB, n names) error {
-	found, err := readFormat(ctx, db, n)
-	if errors.Is(err, errNoSchema) {
-		if err := createSchema(ctx, db, n); err != nil {
-			return err
-		}
-		found, err = readFormat(ctx, db, n)
+	found, err := readOrCreate(ctx, db, n)
+	for try := 1; err != nil && try < schemaTries && disturbed(err); try++ {
+		found, err = readOrCreate(ctx, db, n)
 	}
 	if err != nil {
 		return err
@@ -39,6 +41,28 @@ func ensureSchema(ctx context.Context, db *sql.DB, n names) error {
 		return fault.Newf(fault.Invalid, "mysqlkv: table %s has format %q, this program knows %q", n.kv, found, format)
 	}
 	return nil
+}
+
+// disturbed reports whether another program that creates the same tables was in the way.
+func disturbed(err error) bool {
+	switch number(err) {
+	case codeDeadlock, codeLockWait, codeRecordChange, codeTableChange:
+		return true
+	default:
+		return false
+	}
+}
+
+// readOrCreate returns the format of the tables, which it makes when they are missing.
+func readOrCreate(ctx context.Context, db *sql.DB, n names) (string, error) {
+	found, err := readFormat(ctx, db, n)
+	if !errors.Is(err, errNoSchema) {
+		return found, err
+	}
+	if err := createSchema(ctx, db, n); err != nil {
+		return "", err
+	}
+	return readFormat(ctx, db, n)
 }
 
 // errNoSchema means that the tables or the format row are missing.
