@@ -137,9 +137,6 @@ func (d *Driver) carryOut(ctx context.Context, s *Start) (err error) {
 	if err := d.payloads(ctx, s); err != nil {
 		return err
 	}
-	for i, j := range s.Jobs { // here, not in the loop: it costs more than all else of a start
-		s.Work.Jobs[i].Cause = j.Child(s.Work.Jobs[i].ID).String()
-	}
 	r := d.remote
 	if !s.Remote {
 		r = d.runners(jobqueue.Pair{Queue: s.Work.Queue, Wiki: s.Work.Wiki})

@@ -426,7 +426,7 @@ func (m *Machine) handOut(now partition.Now, a *attempt) {
 		jobs[i] = j
 		work.Jobs[i] = runner.Item{
 			ID: ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String(), Attempt: j.Tries + 1, Payload: j.Payload,
-			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID, Needs: a.pr.needs(j),
+			FromEvent: j.FromEvent, Domain: j.Domain, RequestID: j.RequestID, Needs: a.pr.needs(j), Cause: j.AsParent(),
 		}
 	}
 	m.starts = append(m.starts, Start{Attempt: a.id, Partition: a.part.id, Remote: a.remote, Work: work, Jobs: jobs})

@@ -69,7 +69,7 @@ func (s *server) claimJobs(w http.ResponseWriter, r *http.Request) error {
 func claimedOf(j *remote.Job) api.ClaimedJob {
 	out := api.ClaimedJob{
 		ID: j.Item.ID, Queue: j.Queue, Wiki: j.Wiki, Attempt: j.Item.Attempt, Claim: j.Token, Deadline: j.Deadline.UTC(),
-		Fence: j.Fence, RequestID: j.Item.RequestID, Cause: j.Item.Cause, Domain: j.Item.Domain, FromEvent: j.Item.FromEvent,
+		Fence: j.Fence, RequestID: j.Item.RequestID, Cause: j.Item.CauseText(), Domain: j.Item.Domain, FromEvent: j.Item.FromEvent,
 	}
 	if n := j.Item.Needs; n != (jobqueue.Needs{}) {
 		out.Needs = &api.Capacity{Cores: n.Cores, Memory: n.Memory}

@@ -111,7 +111,7 @@ func TestAClaimIsReadWhole(t *testing.T) {
 	deadline := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.FixedZone("", 3600))
 	r.claims.jobs = []remote.Job{
 		{Wiki: "aawiki", Queue: "encode", Fence: 7, Token: "secret", Deadline: deadline, Item: runner.Item{
-			ID: "aawiki.1", Attempt: 2, Payload: []byte(`{"a":"<é>"}`), RequestID: "r1", Cause: "v1;x;1;", Needs: jobqueue.Needs{Cores: 2}, FromEvent: true, Domain: "aa.example",
+			ID: "aawiki.1", Attempt: 2, Payload: []byte(`{"a":"<é>"}`), RequestID: "r1", Cause: runner.Text("v1;x;1;"), Needs: jobqueue.Needs{Cores: 2}, FromEvent: true, Domain: "aa.example",
 		}},
 		{Wiki: "aawiki", Queue: "encode", Item: runner.Item{ID: "aawiki.2", Attempt: 1, Payload: []byte("\xff")}},
 	}

@@ -97,6 +97,19 @@ func (j *Job) Child(id string) *Cause {
 	return c
 }
 
+// Parent is a job whose text is that of Child: made when it is asked for, since it costs more than the
+// rest of a start.
+type Parent Job
+
+// AsParent returns the job as a Parent.
+func (j *Job) AsParent() *Parent { return (*Parent)(j) }
+
+// String returns the text of what Child returns.
+func (p *Parent) String() string {
+	j := (*Job)(p)
+	return j.Child(ident.ID{Wiki: j.Wiki, Suffix: j.ID}.String()).String()
+}
+
 // link is the job's own link in a chain. A job without a key is known by its payload.
 func (j *Job) link() uint64 {
 	text := j.Queue + "\x00k" + j.Key

@@ -20,6 +20,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"auwai/internal/fault"
@@ -50,8 +51,24 @@ type Item struct {
 	Domain    string // meta.domain of the event
 	RequestID string
 	Needs     jobqueue.Needs
-	Cause     string // the text of jobqueue.Cause for what the job pushes in turn
+	// Cause is the cause of what the job pushes in turn, nil for none. Its text, that of
+	// jobqueue.Cause, is made when it is asked for: most targets do not send it on.
+	Cause fmt.Stringer
 }
+
+// CauseText returns the text of the item's cause, "" for none.
+func (i *Item) CauseText() string {
+	if i.Cause == nil {
+		return ""
+	}
+	return i.Cause.String()
+}
+
+// Text is a cause whose text came with a claim.
+type Text string
+
+// String returns the text.
+func (t Text) String() string { return string(t) }
 
 // Result is how one job ended.
 type Result struct {

@@ -73,7 +73,7 @@ func (w *Worker) group(claimed []api.ClaimedJob) []*work {
 		g.jobs = append(g.jobs, &held{ClaimedJob: c, until: time.Now().Add(w.cfg.Period), ended: make(chan struct{})})
 		g.Jobs = append(g.Jobs, runner.Item{
 			ID: c.ID, Attempt: c.Attempt, Payload: payload, FromEvent: c.FromEvent, Domain: c.Domain,
-			RequestID: c.RequestID, Cause: c.Cause,
+			RequestID: c.RequestID, Cause: runner.Text(c.Cause),
 		})
 	}
 	return list

@@ -251,7 +251,7 @@ func TestAJobIsClaimedCarriedOutAndFinished(t *testing.T) {
 		pass(20 * time.Second)
 		r.add(job(1))
 		got := <-r.hands.runs
-		item := runner.Item{ID: "aawiki.1", Attempt: 1, Payload: []byte(`{"n":1}`), RequestID: "r1", Cause: "v1;x;1;"}
+		item := runner.Item{ID: "aawiki.1", Attempt: 1, Payload: []byte(`{"n":1}`), RequestID: "r1", Cause: runner.Text("v1;x;1;")}
 		w := runner.Work{Wiki: "aawiki", Queue: "encode", Fence: 7, Timeout: time.Hour, Jobs: []runner.Item{item}}
 		if diff := cmp.Diff(w, got.work); diff != "" {
 			t.Error(diff)

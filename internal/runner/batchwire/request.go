@@ -84,8 +84,8 @@ func Encode(w runner.Work, parts []Part, maxTime time.Duration) ([]byte, error) 
 		body = strconv.AppendInt(append(body, `,"attempt":`...), int64(job.Attempt), 10)
 		body = append(append(body, `,"payload":`...), p.Payload...)
 		body = append(append(body, `,"request_id":`...), requestID...)
-		if job.Cause != "" {
-			cause, err := json.Marshal(job.Cause)
+		if text := job.CauseText(); text != "" {
+			cause, err := json.Marshal(text)
 			if err != nil {
 				return nil, fmt.Errorf("write the cause: %w", err)
 			}

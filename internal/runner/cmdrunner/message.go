@@ -29,7 +29,7 @@ type job struct {
 func input(w *runner.Work, item *runner.Item) []byte {
 	j := job{
 		ID: item.ID, Queue: w.Queue, Wiki: w.Wiki, Attempt: item.Attempt, Fence: w.Fence,
-		RequestID: item.RequestID, Cause: item.Cause, FromEvent: item.FromEvent, Domain: item.Domain,
+		RequestID: item.RequestID, Cause: item.CauseText(), FromEvent: item.FromEvent, Domain: item.Domain,
 	}
 	if json.Valid(item.Payload) {
 		j.Payload = item.Payload
@@ -55,7 +55,7 @@ func environment(w *runner.Work, item *runner.Item) []string {
 		{"AUWAI_ATTEMPT", strconv.Itoa(item.Attempt)},
 		{"AUWAI_FENCE", strconv.FormatUint(w.Fence, 10)},
 		{"AUWAI_REQUEST_ID", item.RequestID},
-		{"AUWAI_CAUSE", item.Cause},
+		{"AUWAI_CAUSE", item.CauseText()},
 	} {
 		// A NUL would end the value, and the system refuses it: it is left out as a whole.
 		if v[1] != "" && !bytes.ContainsRune([]byte(v[1]), 0) {

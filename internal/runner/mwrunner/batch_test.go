@@ -34,7 +34,7 @@ func TestABatchIsWrittenExactly(t *testing.T) {
 	cfg.Now = func() time.Time { return time.Unix(1_700_000_000, 0) }
 	work := batchWork("demowiki.J1")
 	work.Jobs[0].Payload = []byte(" {\"type\" : \"demoJob\",\t\"params\":{\"x\":\"\\u00e9/<&>\",\"n\":1.0}}\n")
-	work.Jobs[0].Cause = "v1;demowiki.J1;1;00"
+	work.Jobs[0].Cause = runner.Text("v1;demowiki.J1;1;00")
 	work.Jobs = append(work.Jobs, runner.Item{ID: "demowiki.J2", Attempt: 1, Payload: []byte(event), FromEvent: true})
 	got := run(t, newClient(t, cfg), mwrunner.Auwai, t.Context(), work)
 	if diff := cmp.Diff(map[string]runner.Result{"demowiki.J1": {Outcome: done}, "demowiki.J2": {Outcome: done}}, got); diff != "" {
