@@ -27,6 +27,9 @@
 // it had applied; our last value, another requirement failed, which only changes of ownership have,
 // so those are committed alone; anything else, the session is over and all memory is dropped.
 //
+// When a commit is durable, its callers are answered before the next group is sealed, and what they
+// bring at once joins that group.
+//
 // Callers wait for durability; after 4 s they are answered with kind Unknown and may repeat.
 // While a commit takes longer than that, nothing more is taken: it would gather in memory.
 //

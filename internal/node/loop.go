@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -93,6 +94,27 @@ func (l *Loop) Run(ctx context.Context) error {
 // turn takes all inputs and works until nothing is left to do now.
 func (l *Loop) turn(ctx context.Context) (wake time.Duration, done bool) {
 	now := Clock()
+	l.take(now)
+	for {
+		out := l.machine.Flush(now)
+		done = l.carryOut(ctx, now, out)
+		if out.Yield {
+			// The goroutines that were answered, and the handlers that were started, are runnable: they
+			// run before this one does again. It is no wait for those that have other things to do.
+			l.tenant.Step(now, l.machine)
+			runtime.Gosched()
+			now = Clock()
+			l.take(now)
+		}
+		wake = min(out.Wake, l.tenant.Step(now, l.machine))
+		if done || !l.machine.HasWork() {
+			return wake, done
+		}
+	}
+}
+
+// take gives the machine what has come in.
+func (l *Loop) take(now partition.Now) {
 	l.mu.Lock()
 	calls, inputs := l.calls, l.inputs
 	l.calls, l.inputs = nil, nil
@@ -102,14 +124,6 @@ func (l *Loop) turn(ctx context.Context) (wake time.Duration, done bool) {
 	}
 	for _, s := range calls {
 		l.machine.Submit(now, s.p, s.call)
-	}
-	for {
-		out := l.machine.Flush(now)
-		done = l.carryOut(ctx, now, out)
-		wake = min(out.Wake, l.tenant.Step(now, l.machine))
-		if done || !l.machine.HasWork() {
-			return wake, done
-		}
 	}
 }
 

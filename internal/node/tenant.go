@@ -146,7 +146,7 @@ func (s *Scan) Read(ctx context.Context, e kv.Engine) ([]kv.Page, error) {
 // HasWork reports whether Flush has something to do that an input or a tenant has brought since the
 // last one. Calls for which the group has no room wait for the commit.
 func (m *Machine) HasWork() bool {
-	if len(m.out.Answers)+len(m.out.Scans)+len(m.out.Events) > 0 {
+	if m.yielded || len(m.out.Answers)+len(m.out.Scans)+len(m.out.Events) > 0 {
 		return true
 	}
 	if m.state != sessionLive {

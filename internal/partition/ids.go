@@ -34,10 +34,11 @@ type Now struct {
 
 // Limits of commands and groups.
 const (
-	MaxRounds    = 8         // how often a command may miss
-	MaxGroupOps  = 4_000     // operations after which a group takes no further command
-	MaxGroupSize = 1_900_000 // bytes after which a group takes no further command
-	MaxPending   = 16_384    // commands waiting in one partition; more are refused
+	MaxRounds     = 8         // how often a command may miss
+	MaxGroupOps   = 4_000     // operations after which a group takes no further command
+	MaxGroupSize  = 1_900_000 // bytes after which a group takes no further command
+	smallGroupOps = 400       // operations below which callers that are answered may still join the group
+	MaxPending    = 16_384    // commands waiting in one partition; more are refused
 	// sharedRounds is how often a command misses beside others. What they change may be what it looks
 	// at next, so after that nothing else is applied in the partition until it is.
 	sharedRounds = 4

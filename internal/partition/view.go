@@ -198,6 +198,10 @@ func (v *View) Full() bool {
 	return len(v.building.ops)+len(v.building.ranges) >= MaxGroupOps || v.building.size >= MaxGroupSize
 }
 
+// Small reports whether the group being built has so few writes that a commit of its own costs more than
+// they do.
+func (v *View) Small() bool { return len(v.building.ops)+len(v.building.ranges) < smallGroupOps }
+
 // Seal moves the group being built into flight and puts its writes into b. No commit may be in
 // flight.
 func (v *View) Seal(b *kv.Batch) {
