@@ -144,7 +144,7 @@ const (
 	// kept until then.
 	finishingAtMost = 8_192
 
-	windowBytes   = 16 << 20 // of all windows together
+	windowBytes   = 20 << 20 // of all windows together
 	windowEntries = 4_096    // of one band
 	entryBytes    = 64       // an entry without its job
 	jobBytes      = 500      // a job beside its payload

@@ -83,15 +83,15 @@ func (w *window) remove(seq uint64) (freed int) {
 func (w *window) pop() {
 	w.list[w.head] = entry{}
 	w.head++
-	if w.head == len(w.list) {
+	n := len(w.list) - w.head
+	switch {
+	case cap(w.list) > lowWater && 4*n <= cap(w.list):
+		// A thousand windows that keep what their largest page took would hold more than all their jobs.
+		w.list, w.head = append(make([]entry, 0, 2*n), w.list[w.head:]...), 0
+	case n == 0:
 		w.list, w.head = w.list[:0], 0
-		if cap(w.list) > windowEntries {
-			w.list = nil
-		}
-		return
-	}
-	if w.head > 1024 && w.head*2 > len(w.list) {
-		n := copy(w.list, w.list[w.head:])
+	case w.head > 1024 && w.head > n:
+		copy(w.list, w.list[w.head:])
 		clear(w.list[n:])
 		w.list, w.head = w.list[:n], 0
 	}
